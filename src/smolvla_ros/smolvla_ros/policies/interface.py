@@ -1,0 +1,71 @@
+"""What a policy is: `infer(observation) -> chunk`. Everything else (queues, nodes, engines) is built around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+
+class PolicyRefusal(ValueError):
+    """The policy will not act on this observation or instruction. The message is for the operator."""
+
+
+@dataclass(frozen=True)
+class ObjectPose:
+    """Where the simulator has an object. `quaternion` is (w, x, y, z), `position` in metres from the arm's base."""
+
+    position: np.ndarray
+    quaternion: np.ndarray
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at the world, in SI units and the embodiment file's joint order.
+
+    stamp_s: stamp of the oldest part. images: camera name -> (height, width, 3) uint8 RGB.
+    positions: (joints,) rad. committed: (rows, joints) rad that will be executed meanwhile, row j for
+    committed_start_s + j * the step that was asked with; None where nothing is queued.
+    objects: the simulator's ground truth by name ("red cube"); None on a real arm.
+    """
+
+    stamp_s: float
+    images: Mapping[str, np.ndarray]
+    positions: np.ndarray
+    instruction: str
+    committed: np.ndarray | None = None
+    committed_start_s: float = 0.0
+    delay_rows: int = 0
+    objects: Mapping[str, ObjectPose] | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Row k of `positions` (horizon, joints), rad, is for the observation's stamp + k * step_s.
+
+    `latency_s` splits the time spent by stage: preprocess, encode, denoise, postprocess.
+    """
+
+    positions: np.ndarray
+    step_s: float
+    denoise_steps: int = 0
+    prefix_rows: int = 0
+    latency_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Policy(Protocol):
+    """`cameras` names the images that `infer` reads; `needs_objects` asks for the simulator's ground truth."""
+
+    name: str
+    cameras: tuple[str, ...]
+    needs_objects: bool
+
+    def infer(self, observation: Observation) -> Chunk:
+        """Raises PolicyRefusal where the observation or the instruction cannot be acted on."""
+        ...
+
+    def reset(self) -> None:
+        """A new task begins: forget everything kept between chunks."""
+        ...
