@@ -1,0 +1,52 @@
+# SmolVLA for ROS 2 on a plain host: git, make, g++ and Python 3.10 to 3.13 are enough. `make help` lists the commands.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+RUN := setup/in_environment.sh
+
+POLICY ?= scripted
+INSTRUCTION ?= put the red cube in the blue box
+SEED ?= 7
+EPISODES ?= 100
+PEER ?=
+
+.PHONY: help setup build demo test bench eval lint format checkpoint clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(VENV)/.setup ## environment with ROS 2 Jazzy's wheels, torch, MuJoCo, build tools
+
+$(VENV)/.setup: setup/requirements.txt setup/constraints.txt setup/setup.sh setup/fix_wheel_exports.py
+	@PYTHON=$(PYTHON) setup/setup.sh $(VENV)
+	@touch $@
+
+build: $(VENV)/.setup ## colcon build of all packages into the environment
+	@setup/build.sh $(VENV)
+
+demo: build ## the arm does what the instruction says: demo.mp4, a plot and a report in out/demo (POLICY=path INSTRUCTION="..." SEED=n)
+	@$(RUN) smolvla run --policy "$(POLICY)" --instruction "$(INSTRUCTION)" --seed $(SEED) --output out/demo
+
+test: build lint ## all tests
+	@$(RUN) python -m pytest
+
+eval: build ## EPISODES unseen scenes through the whole graph, judged by the simulator
+	@$(RUN) smolvla eval --policy "$(POLICY)" --episodes $(EPISODES) --output out/eval
+
+bench: build ## every figure that README quotes, as tables and reports/*.json (PEER=python of an environment with lerobot)
+	@$(RUN) smolvla bench $(if $(PEER),--peer $(PEER))
+
+checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
+	@$(RUN) smolvla checkpoint init out/checkpoint
+
+lint: $(VENV)/.setup ## ruff, mypy, clang-format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@git ls-files '*.cpp' '*.hpp' | xargs -r $(BIN)/clang-format --dry-run -Werror
+
+format: $(VENV)/.setup ## rewrites sources as ruff and clang-format want them
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@git ls-files '*.cpp' '*.hpp' | xargs -r $(BIN)/clang-format -i
+
+clean: ## removes the environment and everything built
+	rm -rf .venv build log out reports

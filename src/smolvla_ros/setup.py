@@ -1,0 +1,41 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "smolvla_ros"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="SmolVLA for ROS 2",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["config/*", "py.typed"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "huggingface-hub",
+        "matplotlib",
+        "numpy",
+        "opencv-python-headless",
+        "pyyaml",
+        "safetensors",
+        "tokenizers",
+        "torch",
+    ],
+    extras_require={"simulation": ["av", "mujoco>=3.3,<4"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/config", sorted(str(p) for p in Path("../../config").glob("*") if p.is_file())),
+        (f"share/{NAME}/launch", sorted(str(p) for p in Path("../../launch").glob("*.launch.py"))),
+    ],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "smolvla = smolvla_ros.cli:main",
+            "executor = smolvla_ros.nodes.executor:main",
+            "policy = smolvla_ros.nodes.policy:main",
+            "simulator = smolvla_ros.nodes.simulator:main",
+        ]
+    },
+)

@@ -1,0 +1,30 @@
+"""Which policies there are, by the name that an operator types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.policies.interface import Policy
+
+SCRIPTED = "scripted"
+
+
+class UnknownPolicy(ValueError):
+    """Neither a policy's name nor a checkpoint folder."""
+
+
+def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: int = 0, num_steps: int = 0) -> Policy:
+    """The policy called `name`: "scripted", or a SmolVLA checkpoint's folder.
+
+    `seed` seeds the sampler's noise, `num_steps` overrides the checkpoint's flow-matching steps where above zero.
+    """
+    if name == SCRIPTED:
+        from smolvla_ros.policies.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(embodiment)
+    if not Path(name).is_dir():
+        raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
+    from smolvla_ros.policies.smolvla import SmolVLAPolicy
+
+    return SmolVLAPolicy.from_checkpoint(name, embodiment, device=device, seed=seed, num_steps=num_steps or None)
