@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
-RUN := setup/in_environment.sh
+RUN := plain_host/in_environment.sh
 
 POLICY ?= scripted
 INSTRUCTION ?= put the red cube in the blue box
@@ -18,21 +18,21 @@ help: ## this list
 
 setup: $(VENV)/.setup ## environment with ROS 2 Jazzy's wheels, torch, MuJoCo, build tools
 
-$(VENV)/.setup: setup/requirements.txt setup/constraints.txt setup/setup.sh setup/fix_wheel_exports.py
-	@PYTHON=$(PYTHON) setup/setup.sh $(VENV)
+$(VENV)/.setup: plain_host/requirements.txt plain_host/constraints.txt plain_host/setup.sh plain_host/fix_wheel_exports.py
+	@PYTHON=$(PYTHON) plain_host/setup.sh $(VENV)
 	@touch $@
 
 build: $(VENV)/.setup ## colcon build of all packages into the environment
-	@setup/build.sh $(VENV)
+	@plain_host/build.sh $(VENV)
 
 demo: build ## the arm does what the instruction says: demo.mp4, a plot and a report in out/demo (POLICY=path INSTRUCTION="..." SEED=n)
-	@$(RUN) smolvla run --policy "$(POLICY)" --instruction "$(INSTRUCTION)" --seed $(SEED) --output out/demo
+	@$(RUN) smolvla run --output out/demo policy:="$(POLICY)" instruction:="$(INSTRUCTION)" seed:=$(SEED)
 
 test: build lint ## all tests
 	@$(RUN) python -m pytest
 
 eval: build ## EPISODES unseen scenes through the whole graph, judged by the simulator
-	@$(RUN) smolvla eval --policy "$(POLICY)" --episodes $(EPISODES) --output out/eval
+	@$(RUN) smolvla eval --episodes $(EPISODES) policy:="$(POLICY)"
 
 bench: build ## every figure that README quotes, as tables and reports/*.json (PEER=python of an environment with lerobot)
 	@$(RUN) smolvla bench $(if $(PEER),--peer $(PEER))

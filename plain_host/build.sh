@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 exec 9>"$venv/.build.lock"
 flock 9
 stamp=$venv/.built
-if [ -e "$stamp" ] && [ -z "$(find -L src config launch setup/build.sh -newer "$stamp" -not -path '*/__pycache__*' -not -path '*/.*cache*' -not -path '*/test/*' \
+if [ -e "$stamp" ] && [ -z "$(find -L src config launch plain_host/build.sh -newer "$stamp" -not -path '*/__pycache__*' -not -path '*/.*cache*' -not -path '*/test/*' \
   -not -path '*/*.egg-info*' -print -quit)" ] && [ ! "$venv/.setup" -nt "$stamp" ]; then
   exit 0
 fi

@@ -1,0 +1,41 @@
+"""The `smolvla` command. Errors that an operator can mend end it with one line and code 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = ("run", "evaluate", "checkpoint", "bench")
+
+
+def operator_errors() -> tuple[type[Exception], ...]:
+    """Error types whose message is meant for the operator."""
+    from smolvla_ros.embodiment import EmbodimentError
+    from smolvla_ros.runtime.description import DescriptionError
+    from smolvla_ros.runtime.graph import ArgumentError
+    from smolvla_ros.runtime.processes import NodeStartError
+    from smolvla_ros.runtime.session import SessionError
+
+    return ArgumentError, DescriptionError, EmbodimentError, NodeStartError, SessionError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="smolvla", description="SmolVLA for ROS 2")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name in COMMANDS:
+        importlib.import_module(f"smolvla_ros.commands.{name}").add_parser(commands)
+    options = parser.parse_args(words)
+    try:
+        return options.command(options)
+    except operator_errors() as error:
+        print(f"smolvla: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("smolvla: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""`smolvla run`: the plain host's `ros2 launch`. With an instruction it also gives the task, reports and ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from smolvla_ros.runtime.graph import ARGUMENTS, parse_arguments
+from smolvla_ros.runtime.processes import NodeDeath
+from smolvla_ros.runtime.progress import ProgressLine
+from smolvla_ros.runtime.recording import Recording, TaskOutcome
+from smolvla_ros.runtime.report import record, task_row, write_report
+from smolvla_ros.runtime.session import Session
+
+HOLD_CHECK_S = 3.0
+HOLD_TOLERANCE_RAD = 0.03
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="start the graph, give it an instruction, report",
+        description=__doc__,
+        epilog="launch arguments (name:=value), the same as launch/so100.launch.py's:\n"
+        + "\n".join(
+            f"  {a.name}:={a.default or '...'}  {a.description}" + (f" ({'|'.join(a.choices)})" if a.choices else "")
+            for a in ARGUMENTS
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("arguments", nargs="*", metavar="name:=value", help="launch arguments, see below")
+    parser.add_argument("--output", type=Path, default=Path("out/run"), help="folder for report, plot, video and logs")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder for demo.json")
+    parser.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="for the task, in seconds")
+    parser.add_argument("--no-video", action="store_true", help="leave demo.mp4 out")
+    parser.set_defaults(command=run)
+
+
+class NodeDied(RuntimeError):
+    """A node ended while the task ran."""
+
+    def __init__(self, deaths: list[NodeDeath]) -> None:
+        super().__init__("; ".join(str(death) for death in deaths))
+        self.deaths = deaths
+
+
+def run(options: argparse.Namespace) -> int:
+    arguments = parse_arguments(options.arguments)
+    with Session(arguments, options.output / "logs") as session:
+        say(f"starting {arguments['hardware_type']}, policy {arguments['policy']}; logs in {options.output / 'logs'}")
+        session.wait_ready(say)
+        instruction = arguments["instruction"]
+        if not instruction:
+            return stay_up(session)
+        recording = session.operator.new_recording()
+        say(f"task: {instruction}")
+        try:
+            outcome = give_task(session, instruction, options.time_limit)
+        except NodeDied as death:
+            return hold_after(session, death, recording)
+    return report(options, outcome, recording, session)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOutcome:
+    """Runs one task to its end, showing progress. Raises NodeDied."""
+    line = ProgressLine(sys.stdout)
+
+    def on_progress(state: object) -> bool:
+        if deaths := session.nodes.deaths():
+            raise NodeDied(deaths)
+        line.show(state)
+        return True
+
+    try:
+        return session.operator.run_task(instruction, time_limit_s, session.simulated, on_progress)
+    finally:
+        line.close()
+
+
+def hold_after(session: Session, death: NodeDied, recording: Recording) -> int:
+    """After a node's death: does the arm hold? A real arm is held until Ctrl-C: stopping the driver lets it go."""
+    say(f"{death}. The task is over; the arm should hold where it is.")
+    session.operator.listen(1.0)
+    since = session.operator.get_clock().now().nanoseconds * 1e-9
+    session.operator.listen(HOLD_CHECK_S)
+    motion = recording.motion_since(since)
+    if motion != motion:
+        say("no joint states come any more, so this cannot be checked; servos keep their last goal")
+    else:
+        verdict = "it holds" if motion < HOLD_TOLERANCE_RAD else "IT STILL MOVES: use the emergency stop"
+        say(f"largest motion of a joint in {HOLD_CHECK_S:g} s: {motion:.4f} rad: {verdict}")
+    if not session.simulated:
+        say("the driver keeps the arm up; Ctrl-C lets it go")
+        stay_up(session)
+    return 1
+
+
+def stay_up(session: Session) -> int:
+    """Keeps the graph running until Ctrl-C, telling of nodes that end."""
+    say("running; Ctrl-C ends it")
+    try:
+        while session.nodes.pids():
+            session.operator.listen(0.2)
+            for death in session.nodes.deaths():
+                say(f"{death}. The rest goes on; the arm holds what it was told last.")
+    except KeyboardInterrupt:
+        say("stopping")
+        return 0
+    say("no node is left")
+    return 1
+
+
+def report(options: argparse.Namespace, outcome: TaskOutcome, recording: Recording, session: Session) -> int:
+    """Prints and writes the figures, the plot and the video. 0 where the task ran to a regular end."""
+    row = task_row(outcome, recording)
+    seed = int(session.arguments["seed"])
+    say(f"\n{record(row)}\n")
+    if outcome.message:
+        say(f"  {outcome.message}")
+    say(f"report  {write_report(options.reports, 'demo', [row], seed)}")
+    from smolvla_ros.runtime.plot import plot_task
+
+    if len(recording.joint_stamps_s) > 1:
+        plot_task(options.output / "demo.png", recording, outcome)
+        say(f"plot    {options.output / 'demo.png'}")
+    if session.simulated and not options.no_video and recording.object_stamps_s:
+        from smolvla_ros.runtime.video import task_video
+
+        started = time.monotonic()
+        task_video(options.output / "demo.mp4", session.embodiment, recording, outcome.instruction)
+        say(f"video   {options.output / 'demo.mp4'} (drawn in {time.monotonic() - started:.0f} s)")
+    return 0 if outcome.reason in ("finished", "time limit") else 1

@@ -1,0 +1,211 @@
+"""The operator's side of the graph: sends the instruction, listens to what happens, asks the simulator for its word."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.duration import Duration
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.time import Time
+from sensor_msgs.msg import JointState
+
+from smolvla_msgs.action import RunTask
+from smolvla_msgs.msg import ActionChunk, ExecutorState, SceneState
+from smolvla_msgs.srv import EvaluateTask, FinishTask, ResetScene
+from smolvla_ros.runtime.recording import QueueSample, RecordedChunk, Recording, TaskOutcome
+
+JUDGE_PERIOD_S = 0.5
+
+
+def _constant_names(message_type: Any, prefix: str) -> dict[int, str]:
+    """Values of an interface's constants to their names in words."""
+    names = [name for name in dir(message_type) if name.startswith(prefix)]
+    return {getattr(message_type, name): name.removeprefix(prefix).lower().replace("_", " ") for name in names}
+
+
+MODES = _constant_names(ExecutorState, "MODE_")
+REASONS = _constant_names(RunTask.Result, "REASON_")
+
+
+class OperatorError(RuntimeError):
+    """The graph did not answer. The message says which part."""
+
+
+def join_graph(joint_names: tuple[str, ...], namespace: str = "") -> Operator:
+    """The operator of this process. Ctrl-C stays with the caller; `leave` undoes this."""
+    rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
+    return Operator(joint_names, namespace)
+
+
+def _seconds(stamp: Any) -> float:
+    return Time.from_msg(stamp).nanoseconds * 1e-9
+
+
+class Operator(Node):
+    """Spun by its caller's thread alone, inside the methods that wait; everything it hears goes into `recording`."""
+
+    def __init__(self, joint_names: tuple[str, ...], namespace: str = "") -> None:
+        super().__init__("smolvla_run", namespace=namespace)
+        self.recording = Recording(joint_names)
+        self.state: ExecutorState | None = None
+        self.scene: SceneState | None = None
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
+        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
+        self.create_subscription(ExecutorState, "executor/state", self._on_state, QoSProfile(depth=10))
+        self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
+        self._run_task = ActionClient(self, RunTask, "executor/run_task")
+        self._finish = self.create_client(FinishTask, "executor/finish_task")
+        self._reset = self.create_client(ResetScene, "simulator/reset")
+        self._evaluate = self.create_client(EvaluateTask, "simulator/evaluate_task")
+
+    def leave(self) -> None:
+        self.destroy_node()
+        rclpy.try_shutdown()
+
+    def listen(self, duration_s: float = 0.05) -> None:
+        """Takes in what arrives for so long."""
+        end = time.monotonic() + duration_s
+        while (left := end - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def other_nodes(self, names: tuple[str, ...]) -> list[str]:
+        """Those of `names` that are on this ROS domain already."""
+        return sorted(set(self.get_node_names()) & set(names))
+
+    def missing(self, simulated: bool, has_policy: bool = True) -> list[str]:
+        """What a task needs and is not there yet, in the operator's words."""
+        parts = []
+        if simulated and self.scene is None:
+            parts.append("simulator (no /simulator/scene)")
+        if not self.recording.joint_stamps_s:
+            parts.append("driver (no /joint_states)")
+        if has_policy and not self.count_subscribers("chunk_request"):
+            parts.append("policy (nobody takes /chunk_request)")
+        if self.state is None or not self._run_task.server_is_ready():
+            parts.append("executor (no /executor/state or /executor/run_task)")
+        return parts
+
+    def new_recording(self) -> Recording:
+        """Begins a fresh recording and returns it."""
+        self.recording = Recording(self.recording.joint_names)
+        return self.recording
+
+    def reset_scene(self, seed: int) -> list[str]:
+        """A seeded scene; returns its instructions. Raises OperatorError."""
+        answer = self._call(self._reset, ResetScene.Request(seed=seed), "/simulator/reset", timeout_s=20.0)
+        if not answer.success:
+            raise OperatorError(f"/simulator/reset: {answer.message}")
+        self.scene = None
+        return list(answer.instructions)
+
+    def evaluate(self, instruction: str) -> EvaluateTask.Response:
+        """The simulator's judgement."""
+        return self._call(self._evaluate, EvaluateTask.Request(instruction=instruction), "/simulator/evaluate_task")
+
+    def run_task(
+        self, instruction: str, time_limit_s: float, judged: bool, on_progress: Callable[[ExecutorState | None], bool]
+    ) -> TaskOutcome:
+        """One RunTask goal from start to end. `on_progress` is called often; False from it cancels the goal."""
+        goal = RunTask.Goal(instruction=instruction, time_limit=Duration(seconds=time_limit_s).to_msg())
+        handle = self._wait(self._run_task.send_goal_async(goal), 10.0, "/executor/run_task")
+        if not handle.accepted:
+            raise OperatorError("/executor/run_task refused the goal: see the executor's log")
+        result_future = handle.get_result_async()
+        started = last_judged = time.monotonic()
+        done: bool | None = None
+        canceled = False
+        while not result_future.done():
+            self.listen()
+            if not canceled and not on_progress(self.state):
+                handle.cancel_goal_async()
+                canceled = True
+            if judged and not done and time.monotonic() - last_judged > JUDGE_PERIOD_S:
+                last_judged = time.monotonic()
+                done = self._judge(instruction)
+            if time.monotonic() - started > time_limit_s + 15.0:
+                raise OperatorError("/executor/run_task gave no result in time: see the executor's log")
+        result = result_future.result()
+        if judged and not done and result.status != GoalStatus.STATUS_UNKNOWN:
+            done = self._judge(instruction, finish=False)
+        r = result.result
+        return TaskOutcome(
+            instruction, REASONS[r.reason], r.message, done, r.duration, r.starved_time, r.chunks, r.rows_executed
+        )
+
+    def _judge(self, instruction: str, finish: bool = True) -> bool | None:
+        try:
+            word = self.evaluate(instruction)
+        except OperatorError:
+            return None
+        if word.done and finish:
+            self._finish.call_async(FinishTask.Request(task_succeeded=True, note=word.message))
+        return bool(word.done) if word.understood else None
+
+    def _call(self, client: Any, request: Any, name: str, timeout_s: float = 5.0) -> Any:
+        if not client.wait_for_service(timeout_sec=timeout_s):
+            raise OperatorError(f"no service {name}")
+        return self._wait(client.call_async(request), timeout_s, name)
+
+    def _wait(self, future: Any, timeout_s: float, name: str) -> Any:
+        end = time.monotonic() + timeout_s
+        while not future.done():
+            if time.monotonic() > end:
+                raise OperatorError(f"{name} did not answer within {timeout_s:g} s")
+            self.listen(0.02)
+        return future.result()
+
+    def _on_joint_state(self, message: JointState) -> None:
+        by_name = dict(zip(message.name, message.position, strict=False))
+        if all(name in by_name for name in self.recording.joint_names):
+            self.recording.joint_stamps_s.append(_seconds(message.header.stamp))
+            self.recording.joint_positions.append(np.array([by_name[name] for name in self.recording.joint_names]))
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        if message.status != ActionChunk.STATUS_OK:
+            return
+        self.recording.policy = message.policy
+        self.recording.chunks.append(
+            RecordedChunk(
+                _seconds(message.observation_stamp),
+                self.get_clock().now().nanoseconds * 1e-9,
+                Duration.from_msg(message.step).nanoseconds * 1e-9,
+                np.array([row.positions for row in message.positions]),
+                message.latency.total,
+            )
+        )
+
+    def _on_state(self, message: ExecutorState) -> None:
+        self.state = message
+        self.recording.queue.append(
+            QueueSample(
+                _seconds(message.header.stamp),
+                mode_name(message),
+                message.queue_depth,
+                message.queue_time,
+                message.threshold * message.horizon,
+            )
+        )
+
+    def _on_scene(self, message: SceneState) -> None:
+        self.scene = message
+        self.recording.scene_seed = message.seed
+        self.recording.object_stamps_s.append(_seconds(message.header.stamp))
+        for name, pose in zip(message.object_names, message.object_poses, strict=True):
+            p, q = pose.position, pose.orientation
+            row = np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z])
+            self.recording.object_poses.setdefault(name, []).append(row)
+
+
+def mode_name(state: ExecutorState) -> str:
+    """ExecutorState.mode in words."""
+    return MODES.get(state.mode, str(state.mode))

@@ -1,0 +1,41 @@
+"""The robot's URDF, made from the xacro that the embodiment file names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+from smolvla_ros.embodiment import Embodiment
+
+
+class DescriptionError(RuntimeError):
+    """The URDF could not be made."""
+
+
+def robot_description(embodiment: Embodiment, hardware_type: str, usb_port: str) -> str:
+    """The URDF as text. Raises DescriptionError with xacro's own words."""
+    package = embodiment.description.package
+    try:
+        file = Path(get_package_share_directory(package)) / embodiment.description.xacro
+    except PackageNotFoundError:
+        raise DescriptionError(
+            f"package {package}, which {embodiment.path} names, is not installed: build it"
+        ) from None
+    if not file.exists():
+        raise DescriptionError(f"{embodiment.path}: description.xacro: no such file: {file}")
+    arguments = {"hardware_type": hardware_type, "usb_port": usb_port, "embodiment": str(embodiment.path.resolve())}
+    command = [
+        sys.executable,
+        "-c",
+        "import xacro; xacro.main()",
+        str(file),
+        *(f"{name}:={value}" for name, value in arguments.items()),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DescriptionError(f"xacro {file.name} failed: {last}")
+    return done.stdout

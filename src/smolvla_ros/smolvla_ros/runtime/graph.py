@@ -1,0 +1,120 @@
+"""The graph: which nodes run, with what. Written once, for `smolvla run` and for launch/so100.launch.py.
+
+arguments = parse_arguments(["hardware_type:=mujoco", "policy:=scripted"])
+for node in graph(arguments, embodiment, robot_description): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smolvla_ros.embodiment import Embodiment
+
+CONFIG = Path(__file__).parent.parent / "config"
+PARAMETERS_FILE = CONFIG / "parameters.yaml"
+FASTDDS_FILE = CONFIG / "fastdds.xml"
+
+
+class ArgumentError(ValueError):
+    """A launch argument that does not exist or has a value that it cannot have."""
+
+
+@dataclass(frozen=True)
+class LaunchArgument:
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+ARGUMENTS = (
+    LaunchArgument(
+        "hardware_type",
+        "mujoco",
+        "what stands behind the servo bus: the simulator, a real arm, or servo models without an arm",
+        ("mujoco", "real", "virtual", "mock_components"),
+    ),
+    LaunchArgument("usb_port", "", "serial device of a real arm; empty: the embodiment file's"),
+    LaunchArgument("policy", "scripted", "'scripted', or the folder of a SmolVLA checkpoint"),
+    LaunchArgument("instruction", "", "what the arm should do, in words; empty: wait for a RunTask goal"),
+    LaunchArgument("embodiment", "", "embodiment file; empty: config/so100.yaml"),
+    LaunchArgument("device", "cpu", "where the policy runs: cpu, cuda, cuda:1, ..."),
+    LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
+    LaunchArgument("namespace", "", "namespace of all nodes"),
+    LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
+)
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process of the graph: `ros2 run package executable`, with a node name and parameters."""
+
+    package: str
+    executable: str
+    name: str
+    parameters: Mapping[str, Any]
+    arguments: tuple[str, ...] = ()
+
+
+def parse_arguments(words: Iterable[str]) -> dict[str, str]:
+    """`name:=value` words, as `ros2 launch` takes them, over the defaults. Raises ArgumentError."""
+    values = {argument.name: argument.default for argument in ARGUMENTS}
+    for word in words:
+        name, separator, value = word.partition(":=")
+        if not separator:
+            raise ArgumentError(f"expected name:=value, found '{word}'")
+        if name not in values:
+            raise ArgumentError(f"no launch argument '{name}'; there are: {', '.join(values)}")
+        values[name] = value
+    for argument in ARGUMENTS:
+        value = values[argument.name]
+        if argument.choices and value not in argument.choices:
+            raise ArgumentError(f"{argument.name}: expected one of {', '.join(argument.choices)}, found '{value}'")
+    if not values["seed"].isdecimal():
+        raise ArgumentError(f"seed: expected a whole number from 0, found '{values['seed']}'")
+    return values
+
+
+def serial_port(arguments: Mapping[str, str], embodiment: Embodiment, run_folder: Path) -> str:
+    """Where the driver finds the bus: the device named, the embodiment's, or the simulated bus in `run_folder`."""
+    if arguments["hardware_type"] in ("mujoco", "virtual"):
+        return arguments["usb_port"] or str(run_folder / "servo_bus")
+    return arguments["usb_port"] or embodiment.bus.usb_port
+
+
+def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -> list[NodeSpec]:
+    """The nodes to start, in order; their parameters are those of config/parameters.yaml and what the arguments say.
+
+    Servo hardware is `so100_driver` here. A ROS host with the so100_hardware plugin runs controller_manager instead,
+    under the same topics.
+    """
+    configured = yaml.safe_load(PARAMETERS_FILE.read_text())
+    embodiment, seed = arguments["embodiment"], int(arguments["seed"])
+
+    def node(package: str, name: str, **parameters: Any) -> NodeSpec:
+        merged = {**(configured.get(name) or {}).get("ros__parameters", {}), **parameters}
+        return NodeSpec(package, name, name, merged)
+
+    nodes = []
+    if arguments["hardware_type"] == "mujoco":
+        nodes.append(node("smolvla_ros", "simulator", embodiment=embodiment, usb_port=usb_port, seed=seed))
+    elif arguments["hardware_type"] == "virtual":
+        nodes.append(NodeSpec("so100_hardware", "so100_virtual_bus", "so100_virtual_bus", {}, ("--link", usb_port)))
+    nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description))
+    nodes.append(
+        node(
+            "smolvla_ros",
+            "policy",
+            embodiment=embodiment,
+            policy=arguments["policy"],
+            device=arguments["device"],
+            seed=seed,
+        )
+    )
+    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
+    return nodes

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.runtime.graph import ARGUMENTS, ArgumentError, graph, parse_arguments, serial_port
+
+ROBOT = load_embodiment()
+
+
+def names(*words: str) -> list[str]:
+    return [node.name for node in graph(parse_arguments(words), "<robot/>", "/dev/null")]
+
+
+def test_the_simulated_graph_has_every_box_of_the_picture() -> None:
+    assert names("hardware_type:=mujoco") == ["simulator", "so100_driver", "policy", "executor"]
+
+
+def test_a_real_arm_needs_no_simulator() -> None:
+    assert names("hardware_type:=real") == ["so100_driver", "policy", "executor"]
+
+
+def test_arguments_reach_the_nodes() -> None:
+    arguments = parse_arguments(["policy:=/some/folder", "device:=cuda", "seed:=5"])
+    nodes = {node.name: node for node in graph(arguments, "<robot/>", "/tmp/bus")}
+    assert nodes["policy"].parameters["policy"] == "/some/folder"
+    assert nodes["policy"].parameters["device"] == "cuda"
+    assert nodes["simulator"].parameters["seed"] == 5
+    assert nodes["simulator"].parameters["usb_port"] == "/tmp/bus"
+    assert nodes["so100_driver"].parameters["robot_description"] == "<robot/>"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("hardware_type:=gazebo", "expected one of mujoco, real, virtual, mock_components, found 'gazebo'"),
+        ("colour:=red", "no launch argument 'colour'; there are: hardware_type"),
+        ("--policy", "expected name:=value, found '--policy'"),
+        ("seed:=-1", "expected a whole number from 0, found '-1'"),
+    ],
+)
+def test_a_wrong_argument_is_told_with_expected_and_found(word: str, told: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        parse_arguments([word])
+    assert told in str(caught.value)
+
+
+def test_every_argument_says_what_it_is_for() -> None:
+    for argument in ARGUMENTS:
+        assert len(argument.description) > 10
+        assert not argument.choices or argument.default in argument.choices
+
+
+def test_the_serial_port_is_the_arms_or_the_simulators() -> None:
+    run_folder = Path("/run/x")
+    assert serial_port(parse_arguments(["hardware_type:=real"]), ROBOT, run_folder) == ROBOT.bus.usb_port
+    assert serial_port(parse_arguments(["hardware_type:=real", "usb_port:=/dev/a"]), ROBOT, run_folder) == "/dev/a"
+    assert serial_port(parse_arguments([]), ROBOT, run_folder) == "/run/x/servo_bus"

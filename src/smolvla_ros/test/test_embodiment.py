@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from smolvla_ros.embodiment import DEFAULT_FILE, EmbodimentError, load_embodiment
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load(DEFAULT_FILE.read_text())
+
+
+def written(folder: Path, raw: object) -> Path:
+    path = folder / "robot.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def test_the_so100_file_loads_with_arrays_in_joint_order() -> None:
+    robot = load_embodiment()
+    assert robot.joint_names == (
+        "shoulder_pan",
+        "shoulder_lift",
+        "elbow_flex",
+        "wrist_flex",
+        "wrist_roll",
+        "gripper",
+    )
+    assert [joint.servo_id for joint in robot.joints] == [1, 2, 3, 4, 5, 6]
+    assert np.all(robot.lower_rad <= robot.home_rad)
+    assert np.all(robot.home_rad <= robot.upper_rad)
+    assert {camera.name for camera in robot.cameras} == {"top", "wrist"}
+
+
+def test_home_and_limits_are_inside_the_calibrated_servo_range() -> None:
+    for joint in load_embodiment().joints:
+        low, high = joint.range_ticks
+        for angle in (*joint.limits_rad, joint.home_rad):
+            ticks = joint.zero_ticks + joint.sign * angle * 4096 / (2 * np.pi)
+            assert low - 1 <= ticks <= high + 1, (joint.name, angle, ticks)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("sign", 0, ["joints[elbow_flex].sign", "1 or -1", "0"]),
+        ("sign", "left", ["joints[elbow_flex].sign", "whole number", "'left'"]),
+        ("servo_id", 300, ["joints[elbow_flex].servo_id", "0 to 253", "300"]),
+        ("limits_rad", [1.0, -1.0], ["joints[elbow_flex].limits_rad", "lower below upper", "[1.0, -1.0]"]),
+        ("limits_rad", 3, ["joints[elbow_flex].limits_rad", "list of two", "3"]),
+        ("home_rad", 9.0, ["joints[elbow_flex].home_rad", "inside limits_rad", "9.0"]),
+        ("home_rad", float("nan"), ["joints[elbow_flex].home_rad", "a number", "nan"]),
+        ("max_velocity_rad_s", -1, ["joints[elbow_flex].max_velocity_rad_s", "above 0", "-1"]),
+        ("lerobot_unit", "radians", ["joints[elbow_flex].lerobot_unit", "degrees", "'radians'"]),
+        ("range_ticks", [0, 5000], ["joints[elbow_flex].range_ticks", "0 to 4095", "5000"]),
+        ("colour", "red", ["joints[elbow_flex].colour", "no such field", "'red'"]),
+    ],
+)
+def test_a_wrong_joint_field_is_named_with_expected_and_found(
+    tmp_path: Path, raw: dict, field: str, value: object, words: list[str]
+) -> None:
+    raw["joints"][2][field] = value
+    with pytest.raises(EmbodimentError) as caught:
+        load_embodiment(written(tmp_path, raw))
+    for word in [*words, "robot.yaml"]:
+        assert word in str(caught.value)
+
+
+def test_a_missing_field_is_named(tmp_path: Path, raw: dict) -> None:
+    del raw["cameras"][0]["width"]
+    with pytest.raises(EmbodimentError, match=r"cameras\[top\]\.width: missing"):
+        load_embodiment(written(tmp_path, raw))
+
+
+@pytest.mark.parametrize("key", ["name", "servo_id"])
+def test_two_joints_may_not_share_a_name_or_a_servo(tmp_path: Path, raw: dict, key: str) -> None:
+    raw["joints"][1][key] = raw["joints"][0][key]
+    with pytest.raises(EmbodimentError, match=f"joints.{key}"):
+        load_embodiment(written(tmp_path, raw))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "just words", "a: [1", ""])
+def test_a_file_that_is_no_embodiment_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text(text)
+    with pytest.raises(EmbodimentError, match=r"robot\.yaml"):
+        load_embodiment(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EmbodimentError, match=r"nowhere\.yaml"):
+        load_embodiment(tmp_path / "nowhere.yaml")
+
+
+def test_an_unknown_camera_is_told_with_those_there_are() -> None:
+    with pytest.raises(EmbodimentError, match="no camera 'side'; the file has: top, wrist"):
+        load_embodiment().camera("side")
