@@ -1,0 +1,124 @@
+"""The action expert: narrower Llama blocks over the action tokens that read the language model's keys and values.
+
+Layers alternate. A self-attention layer's actions see the prefix and, causally, each other. A cross-attention layer's
+actions see the prefix alone, through keys and values projected once more from the language model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from smolvla_ros.model.attention import grouped_attention
+from smolvla_ros.model.config import SmolVLAConfig, TextConfig, expert_mlp_width, expert_width
+from smolvla_ros.model.errors import mismatch
+from smolvla_ros.model.language import Block, KeysAndValues, RMSNorm
+from smolvla_ros.model.rope import rotary_angles, rotate
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the expert reads of one observation; the same in every denoising step.
+
+    layers: keys and values (batch, key-value heads, rows, head_dim) for each expert layer, projected where it crosses.
+    valid: (batch, rows) bool, None where every row is. count: (batch,) valid rows: the first action's position.
+    """
+
+    layers: Sequence[KeysAndValues]
+    valid: Tensor | None
+    count: Tensor
+
+
+@dataclass(frozen=True)
+class ExpertLayer:
+    """Expert layer `index` reads language layer `language_index`."""
+
+    index: int
+    language_index: int
+    crosses: bool
+
+
+def language_layer_count(config: SmolVLAConfig, text: TextConfig) -> int:
+    """Layers of the backbone that are used: the first num_vlm_layers, all where that is not above 0."""
+    return min(config.num_vlm_layers, text.num_hidden_layers) if config.num_vlm_layers > 0 else text.num_hidden_layers
+
+
+def expert_layers(config: SmolVLAConfig, text: TextConfig, where: str = "config.json") -> tuple[ExpertLayer, ...]:
+    """Which language layer each expert layer reads, and how. Raises CheckpointError where the counts do not fit."""
+    language_count = language_layer_count(config, text)
+    count = config.num_expert_layers if config.num_expert_layers > 0 else language_count
+    if language_count % count:
+        raise mismatch(
+            f"{where}: num_expert_layers", f"a divisor of num_vlm_layers {language_count}", count, "correct it"
+        )
+    every = config.self_attn_every_n_layers
+
+    def crosses(index: int) -> bool:
+        return "cross" in config.attention_mode and not (every > 0 and index % every == 0)
+
+    stride = language_count // count
+    for index in range(count):
+        # The public layout shapes a layer by its own index and runs it by the language layer's.
+        if crosses(index) != crosses(index * stride):
+            raise mismatch(
+                f"{where}: self_attn_every_n_layers",
+                f"a value that makes expert layer {index} and language layer {index * stride} of one kind",
+                every,
+                "no such model can have been trained: correct num_expert_layers or self_attn_every_n_layers",
+            )
+    return tuple(ExpertLayer(index, index * stride, crosses(index)) for index in range(count))
+
+
+class ActionExpert(nn.Module):
+    """Action tokens (batch, chunk, width) to features (batch, chunk, width)."""
+
+    layers: Sequence[Block]
+
+    def __init__(self, config: SmolVLAConfig, text: TextConfig) -> None:
+        super().__init__()
+        self.plan = expert_layers(config, text)
+        self.width = expert_width(config, text)
+        inner, memory_width = expert_mlp_width(self.width), text.num_key_value_heads * text.head_dim
+        blocks = (Block(self.width, inner, text, memory_width if layer.crosses else None) for layer in self.plan)
+        self.layers = nn.ModuleList(blocks)  # type: ignore[assignment]
+        self.norm = RMSNorm(self.width, text.rms_norm_eps)
+
+    def remember(self, cache: Sequence[KeysAndValues], valid: Tensor) -> Memory:
+        """The memory of one observation from the language model's keys and values; valid (batch, rows) bool."""
+        layers = []
+        for place, block in zip(self.plan, self.layers, strict=True):
+            keys, values = cache[place.language_index]
+            if place.crosses:  # once for all denoising steps
+                keys, values = block.keys_and_values(keys.transpose(1, 2).flatten(2), values.transpose(1, 2).flatten(2))
+            layers.append((keys, values))
+        return Memory(layers, None if bool(valid.all()) else valid, valid.sum(dim=1))
+
+    def forward(self, actions: Tensor, memory: Memory) -> Tensor:
+        chunk, rows = actions.shape[1], memory.layers[0][0].shape[2]
+        steps = torch.arange(chunk, device=actions.device)
+        crossing_angles = rotary_angles(steps[None], self.layers[0].head_dim)
+        own_angles = rotary_angles(memory.count[:, None] + steps, self.layers[0].head_dim)
+
+        sees_prefix = None if memory.valid is None else memory.valid[:, None, :].expand(-1, chunk, -1)
+        causal = (steps[:, None] >= steps)[None]
+        if sees_prefix is None:
+            sees_all = torch.cat([causal.new_ones(1, chunk, rows), causal], dim=2)
+        else:
+            sees_all = torch.cat([sees_prefix, causal.expand(sees_prefix.shape[0], -1, -1)], dim=2)
+
+        hidden = actions
+        for place, block, (keys, values) in zip(self.plan, self.layers, memory.layers, strict=True):
+            normed = block.input_layernorm(hidden)
+            queries = block.queries(normed)
+            if place.crosses:
+                attended = grouped_attention(rotate(queries, crossing_angles), keys, values, sees_prefix)
+            else:
+                own_keys, own_values = block.keys_and_values(normed, normed)
+                keys = torch.cat([keys, rotate(own_keys, own_angles)], dim=2)
+                values = torch.cat([values, own_values], dim=2)
+                attended = grouped_attention(rotate(queries, own_angles), keys, values, sees_all)
+            hidden = block.finish(hidden, attended)
+        return self.norm(hidden)

@@ -1,0 +1,161 @@
+"""SmolVLA's flow matching (arXiv 2506.01844): a vision-language prefix, read by an expert that denoises action chunks.
+
+    memory = model.remember(inputs)                        # once an observation: images, instruction, state
+    actions = model.sample(memory, noise, num_steps=10)    # (batch, chunk, max_action_dim)
+
+Flow time runs from 1, noise, to 0, actions: x_t = t * noise + (1 - t) * actions, whose velocity is noise - actions.
+Module names below are the public checkpoint's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smolvla_ros.model.attention import project
+from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.connector import Connector
+from smolvla_ros.model.expert import ActionExpert, Memory, language_layer_count
+from smolvla_ros.model.inputs import ModelInputs
+from smolvla_ros.model.language import LanguageModel
+from smolvla_ros.model.prefix import Prefix, block_mask, join
+from smolvla_ros.model.vision import VisionTower
+
+
+class VisionLanguageModel(nn.Module):
+    """The backbone, cut to the layers that are used."""
+
+    def __init__(self, config: SmolVLAConfig, backbone: BackboneConfig) -> None:
+        super().__init__()
+        text, vision = backbone.text, backbone.vision
+        self.vision_model = VisionTower(vision)
+        self.connector = Connector(vision.hidden_size, text.hidden_size, backbone.scale_factor)
+        self.text_model = LanguageModel(text, language_layer_count(config, text))
+
+
+class Backbone(nn.Module):
+    """A level of the public parameter names, beside which the public file keeps the unused `lm_head`."""
+
+    def __init__(self, config: SmolVLAConfig, backbone: BackboneConfig) -> None:
+        super().__init__()
+        self.model = VisionLanguageModel(config, backbone)
+
+
+class BackboneAndExpert(nn.Module):
+    """A level of the public parameter names."""
+
+    def __init__(self, config: SmolVLAConfig, backbone: BackboneConfig) -> None:
+        super().__init__()
+        self.vlm = Backbone(config, backbone)
+        self.lm_expert = ActionExpert(config, backbone.text)
+
+
+class FlowMatching(nn.Module):
+    """The whole model. `image_token_ids` are (fake token around image, global image), read with special tokens only."""
+
+    image_token_ids = (49189, 49152)
+
+    def __init__(self, config: SmolVLAConfig, backbone: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        text_width = backbone.text.hidden_size
+        self.vlm_with_expert = BackboneAndExpert(config, backbone)
+        width = self.expert.width
+        self.state_proj = nn.Linear(config.max_state_dim, text_width)
+        self.action_in_proj = nn.Linear(config.max_action_dim, width)
+        self.action_time_mlp_in = nn.Linear(2 * width, width)
+        self.action_time_mlp_out = nn.Linear(width, width)
+        self.action_out_proj = nn.Linear(width, config.max_action_dim)
+
+    @property
+    def backbone(self) -> VisionLanguageModel:
+        return self.vlm_with_expert.vlm.model
+
+    @property
+    def expert(self) -> ActionExpert:
+        return self.vlm_with_expert.lm_expert
+
+    # The prefix: images, instruction and state
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """(batch, 3, side, side) in [-1, 1] to image tokens (batch, tokens, width), scaled by sqrt(width)."""
+        tokens = self.backbone.connector(self.backbone.vision_model(images))
+        return tokens * torch.tensor(math.sqrt(tokens.shape[-1]), dtype=tokens.dtype, device=tokens.device)
+
+    def embed_prefix(self, inputs: ModelInputs) -> Prefix:
+        """[image tokens of each camera][instruction][state], without the rows that are padding in every sample.
+
+        The cameras that any sample has go through the vision encoder in one batch.
+        """
+        embed = self.backbone.text_model.embed_tokens
+        batch = inputs.state.shape[0]
+        always = torch.ones(batch, 1, dtype=torch.bool, device=inputs.state.device)
+
+        def special(*ids: int) -> tuple[Tensor, Tensor]:
+            rows = embed(torch.tensor(ids, device=always.device)).expand(batch, -1, -1)
+            return rows, always.expand(-1, len(ids))
+
+        present = [
+            (image, valid) for image, valid in zip(inputs.images, inputs.image_valid, strict=True) if valid.any()
+        ]
+        tokens = self.embed_images(torch.cat([image for image, _ in present])).chunk(len(present)) if present else ()
+        encoded = iter(tokens)
+        parts = []
+        fake, global_image = self.image_token_ids
+        for valid in inputs.image_valid:
+            if self.config.add_image_special_tokens:
+                parts.append(special(fake, global_image))
+            if valid.any():
+                rows = next(encoded)
+                parts.append((rows, valid[:, None].expand(-1, rows.shape[1])))
+            if self.config.add_image_special_tokens:
+                parts.append(special(fake))
+        language = embed(inputs.tokens)
+        parts.append((language * math.sqrt(language.shape[-1]), inputs.token_valid))
+        state = project(self.state_proj, inputs.state)[:, None]
+        return join(parts, (state, always))
+
+    def remember(self, inputs: ModelInputs) -> Memory:
+        """The prefix pass: what the expert will read, computed once for all denoising steps."""
+        prefix = self.embed_prefix(inputs)
+        positions = prefix.valid.cumsum(dim=1) - 1
+        cache = self.backbone.text_model(prefix.embeddings, positions, block_mask(prefix.valid, prefix.block))
+        return self.expert.remember(cache, prefix.valid)
+
+    # Denoising
+
+    def embed_time(self, time: Tensor) -> Tensor:
+        """Flow times (n,) to sine-cosine embeddings (n, expert width), periods from min_period to max_period."""
+        low, high = self.config.min_period, self.config.max_period
+        fraction = torch.linspace(0.0, 1.0, self.expert.width // 2, dtype=torch.float64, device=time.device)
+        angles = time[:, None] * (1.0 / (low * (high / low) ** fraction) * 2 * math.pi)
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+    def velocity(self, x_t: Tensor, time_embedding: Tensor, memory: Memory) -> Tensor:
+        """The flow, float32, at x_t (batch, chunk, max_action_dim); time_embedding (batch or 1, chunk or 1, width)."""
+        actions = project(self.action_in_proj, x_t)
+        time = time_embedding.to(actions.dtype).expand_as(actions)
+        fused = functional.silu(project(self.action_time_mlp_in, torch.cat([actions, time], dim=2)))
+        features = self.expert(project(self.action_time_mlp_out, fused), memory)
+        return project(self.action_out_proj, features.float()).float()
+
+    def sample(self, memory: Memory, noise: Tensor, num_steps: int) -> Tensor:
+        """Euler from noise (batch, chunk, max_action_dim) at time 1 to actions at time 0."""
+        step = -1.0 / num_steps
+        times = torch.tensor([1.0 + k * step for k in range(num_steps)], dtype=torch.float32, device=noise.device)
+        x_t = noise
+        for embedding in self.embed_time(times):
+            x_t = x_t + step * self.velocity(x_t, embedding[None, None], memory)
+        return x_t
+
+    # Training
+
+    def squared_error(self, inputs: ModelInputs, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """(velocity at x_t - (noise - actions))^2 by element; actions and noise (batch, chunk, max_action_dim)."""
+        t = time[:, None, None]
+        x_t = t * noise + (1 - t) * actions
+        velocity = self.velocity(x_t, self.embed_time(time)[:, None], self.remember(inputs))
+        return (noise - actions - velocity).square()

@@ -1,0 +1,72 @@
+"""What the model reads, made from a batch in the public key names.
+
+`observation.images.<camera>` (B, 3, H, W) float in [0, 1], with `<key>_padding_mask` (B,) bool where some lack it;
+`observation.state` (B, D) normalised; `observation.language.tokens` (B, L) int64 and `.attention_mask` (B, L) bool;
+for training `action` (B, chunk, D) normalised and `action_is_pad` (B, chunk) bool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
+from smolvla_ros.model.letterbox import letterbox
+
+TOKENS, TOKEN_MASK = "observation.language.tokens", "observation.language.attention_mask"
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """images: one (B, 3, side, side) in [-1, 1] for each camera present; image_valid: (B,) bool for each of them.
+
+    tokens (B, L) int64 with token_valid (B, L) bool; state (B, max_state_dim).
+    """
+
+    images: tuple[Tensor, ...]
+    image_valid: tuple[Tensor, ...]
+    tokens: Tensor
+    token_valid: Tensor
+    state: Tensor
+
+
+def model_inputs(batch: Mapping[str, Tensor], config: SmolVLAConfig) -> ModelInputs:
+    """Letterboxes, scales and pads. A camera that the batch lacks is left out, which equals masking it.
+
+    Raises ValueError where there is no camera at all or the state is wider than the model's.
+    """
+    images, valid = [], []
+    for name in config.camera_features:
+        if name not in batch:
+            continue
+        image = batch[name][:, -1] if batch[name].ndim == 5 else batch[name]
+        if config.resize_imgs_with_padding is not None:
+            image = letterbox(image, config.resize_imgs_with_padding[0])
+        images.append(image * 2.0 - 1.0)
+        mask = batch.get(f"{name}_padding_mask")
+        valid.append(torch.ones(len(image), dtype=torch.bool, device=image.device) if mask is None else mask.bool())
+    if not images:
+        raise ValueError(f"images: expected at least one of {', '.join(config.camera_features)}, found none")
+    state = batch[STATE][:, -1] if batch[STATE].ndim == 3 else batch[STATE]
+    return ModelInputs(
+        tuple(images),
+        tuple(valid),
+        batch[TOKENS],
+        batch[TOKEN_MASK].bool(),
+        _padded(state, config.max_state_dim, STATE),
+    )
+
+
+def model_actions(batch: Mapping[str, Tensor], config: SmolVLAConfig) -> Tensor:
+    """The batch's actions, zero-padded to (B, chunk, max_action_dim)."""
+    return _padded(batch[ACTION], config.max_action_dim, ACTION)
+
+
+def _padded(vector: Tensor, width: int, name: str) -> Tensor:
+    if vector.shape[-1] > width:
+        raise ValueError(f"{name}: expected at most {width} values, found {vector.shape[-1]}")
+    return functional.pad(vector, (0, width - vector.shape[-1]))

@@ -1,0 +1,118 @@
+"""The language model: Llama blocks over images, instruction and state; the action expert reads their keys and values.
+
+Only the first N layers of the backbone are used (layer skipping). What nobody reads is not computed: the last block's
+attention and MLP, the final norm and the head over the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smolvla_ros.model.attention import grouped_attention, project, split_heads
+from smolvla_ros.model.config import TextConfig
+from smolvla_ros.model.rope import rotary_angles, rotate
+
+KeysAndValues = tuple[Tensor, Tensor]
+"""Keys, rotated, and values of one layer, each (batch, key-value heads, rows, head_dim)."""
+
+
+class RMSNorm(nn.Module):
+    """Scaled to unit mean square, in float32; the weight's type may promote the result."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.float()
+        return self.weight * (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+
+
+class SwiGLU(nn.Module):
+    """down(silu(gate(x)) * up(x))."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(width, inner, bias=False)
+        self.up_proj = nn.Linear(width, inner, bias=False)
+        self.down_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.gate_proj.weight.dtype)
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Projections(nn.Module):
+    """The four linear layers of grouped attention."""
+
+    def __init__(self, width: int, memory_width: int, text: TextConfig) -> None:
+        super().__init__()
+        inner, grouped = text.num_attention_heads * text.head_dim, text.num_key_value_heads * text.head_dim
+        self.q_proj = nn.Linear(width, inner, bias=False)
+        self.k_proj = nn.Linear(memory_width, grouped, bias=False)
+        self.v_proj = nn.Linear(memory_width, grouped, bias=False)
+        self.o_proj = nn.Linear(inner, width, bias=False)
+
+
+class Block(nn.Module):
+    """One Llama block of `width`; keys and values are made from inputs of `memory_width`, its own width by default."""
+
+    def __init__(self, width: int, inner: int, text: TextConfig, memory_width: int | None = None) -> None:
+        super().__init__()
+        self.head_dim = text.head_dim
+        self.self_attn = Projections(width, memory_width or width, text)
+        self.input_layernorm = RMSNorm(width, text.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(width, text.rms_norm_eps)
+        self.mlp = SwiGLU(width, inner)
+
+    def queries(self, normed: Tensor) -> Tensor:
+        """(batch, length, width) to (batch, heads, length, head_dim), not yet rotated."""
+        return split_heads(project(self.self_attn.q_proj, normed), self.head_dim)
+
+    def keys_and_values(self, keys_from: Tensor, values_from: Tensor) -> KeysAndValues:
+        """(batch, rows, memory_width) each to (batch, key-value heads, rows, head_dim) each, not yet rotated."""
+        return (
+            split_heads(project(self.self_attn.k_proj, keys_from), self.head_dim),
+            split_heads(project(self.self_attn.v_proj, values_from), self.head_dim),
+        )
+
+    def finish(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        """What follows attention: output projection, residual, norm, MLP, residual. The projection's type goes on."""
+        out = project(self.self_attn.o_proj, attended)
+        hidden = (out + hidden).to(out.dtype)
+        return hidden + self.mlp(self.post_attention_layernorm(hidden))
+
+
+class LanguageModel(nn.Module):
+    """The backbone's embedding table and its first `layers` blocks."""
+
+    layers: Sequence[Block]
+
+    def __init__(self, text: TextConfig, layers: int) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(text.vocab_size, text.hidden_size)
+        blocks = (Block(text.hidden_size, text.intermediate_size, text) for _ in range(layers))
+        self.layers = nn.ModuleList(blocks)  # type: ignore[assignment]
+        self.norm = RMSNorm(text.hidden_size, text.rms_norm_eps)
+
+    def forward(self, prefix: Tensor, positions: Tensor, visible: Tensor) -> list[KeysAndValues]:
+        """Each layer's keys and values over the prefix.
+
+        prefix (batch, rows, width) embeddings; positions (batch, rows); visible (batch, rows, rows) bool.
+        """
+        hidden, cache = prefix, []
+        angles = rotary_angles(positions, self.layers[0].head_dim)
+        for layer in self.layers:
+            normed = layer.input_layernorm(hidden)
+            keys, values = layer.keys_and_values(normed, normed)
+            keys = rotate(keys, angles)
+            cache.append((keys, values))
+            if len(cache) < len(self.layers):
+                attended = grouped_attention(rotate(layer.queries(normed), angles), keys, values, visible)
+                hidden = layer.finish(hidden, attended)
+        return cache

@@ -1,0 +1,77 @@
+"""Equal to LeRobot's SmolVLA: same weights, same noise, chunks within 1e-5. LeRobot 0.6.1 made the golden arrays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import golden_twins as twins
+import numpy as np
+import pytest
+import torch
+from smolvla_ros.model.config import SMOLVLM2_500M, BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.smolvla import SmolVLA
+
+DATA = Path(__file__).parent.parent / "data"
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    return dict(np.load(DATA / "golden_smolvla.npz", allow_pickle=False))
+
+
+def policy_of(twin: twins.Twin) -> SmolVLA:
+    config = SmolVLAConfig.from_json(twins.config_of(twin), "config.json")
+    policy = SmolVLA(config, BackboneConfig.from_json(twins.backbone_of(twin), "backbone/config.json")).eval()
+    policy.model.image_token_ids = twins.IMAGE_TOKEN_IDS
+    with torch.no_grad():
+        for name, parameter in policy.named_parameters():
+            parameter.copy_(torch.from_numpy(twins.weight(name, tuple(parameter.shape))))
+    return policy
+
+
+def batch_of(twin: twins.Twin) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in twins.inputs_of(twin).items()}
+
+
+@pytest.mark.parametrize("twin", twins.TWINS, ids=lambda twin: twin.name)
+def test_same_chunk_as_lerobot_for_the_same_noise(twin: twins.Twin, golden: dict[str, np.ndarray]) -> None:
+    batch = batch_of(twin)
+    chunk = policy_of(twin).predict_action_chunk(batch, batch["noise"])
+    assert chunk.shape == (twin.batch, 12, twins.ACTION_DIM)
+    np.testing.assert_allclose(chunk.numpy(), golden[f"{twin.name}.chunk"], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("twin", [twin for twin in twins.TWINS if twin.loss], ids=lambda twin: twin.name)
+def test_same_training_loss_as_lerobot(twin: twins.Twin, golden: dict[str, np.ndarray]) -> None:
+    batch = batch_of(twin)
+    policy = policy_of(twin)
+    loss = policy.loss(batch, batch["noise"], batch["time"])
+    assert loss.item() == pytest.approx(float(golden[f"{twin.name}.loss"]), abs=TOLERANCE)
+    loss.backward()
+    without = [name for name, parameter in policy.named_parameters() if parameter.grad is None]
+    last = len(policy.model.vlm_with_expert.vlm.model.text_model.layers) - 1
+    assert all("text_model.norm" in name or f"text_model.layers.{last}." in name for name in without)
+
+
+def test_every_golden_array_is_used(golden: dict[str, np.ndarray]) -> None:
+    expected = {f"{t.name}.chunk" for t in twins.TWINS} | {f"{t.name}.loss" for t in twins.TWINS if t.loss}
+    assert set(golden) == expected
+
+
+def test_parameter_names_and_shapes_are_the_public_layouts() -> None:
+    features = {
+        "input_features": {
+            "observation.images.camera1": {"type": "VISUAL", "shape": [3, 256, 256]},
+            "observation.state": {"type": "STATE", "shape": [6]},
+        },
+        "output_features": {"action": {"type": "ACTION", "shape": [6]}},
+    }
+    with torch.device("meta"):
+        policy = SmolVLA(SmolVLAConfig.from_json(features, "config.json"), SMOLVLM2_500M)
+    ours = {name: list(tensor.shape) for name, tensor in policy.state_dict().items()}
+    public = {name: shape for name, (_, shape) in json.loads((DATA / "public_layout.json").read_text()).items()}
+    head = public.pop("model.vlm_with_expert.vlm.lm_head.weight")
+    assert ours == public
+    assert sum(np.prod(shape) for shape in [*public.values(), head]) == 450_046_176
