@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     arguments = parse_arguments(options.arguments)
     with Session(arguments, options.output / "logs") as session:
         say(f"starting {arguments['hardware_type']}, policy {arguments['policy']}; logs in {options.output / 'logs'}")
+        say("processes: " + ", ".join(f"{name} {pid}" for name, pid in session.nodes.pids().items()))
         session.wait_ready(say)
         instruction = arguments["instruction"]
         if not instruction:

@@ -1,0 +1,42 @@
+"""`smolvla bench`: the figures that README and docs quote, as tables and reports/<name>.json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+from smolvla_ros.runtime.report import table, write_report
+
+# name of the report -> module with `rows(peer)`: one dict a row; `peer` is a python with lerobot installed, or None
+BENCHES = {"bus": "so100_hardware.bench", "model": "smolvla_ros.model.bench"}
+NO_PEER = (
+    "The peer's columns are empty: install lerobot 0.6.1 into an environment of its own and name its python "
+    "(make bench PEER=/path/to/python)."
+)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("bench", help="measure, beside lerobot where it is installed", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(BENCHES)}; all if none is named")
+    parser.add_argument("--peer", type=Path, help="python of an environment with lerobot 0.6.1")
+    parser.add_argument("--reports", type=Path, default=Path("reports"))
+    parser.set_defaults(command=bench)
+
+
+def bench(options: argparse.Namespace) -> int:
+    from smolvla_ros.runtime.graph import ArgumentError
+
+    for name in options.names:
+        if name not in BENCHES:
+            raise ArgumentError(f"bench: expected one of {', '.join(BENCHES)}, found '{name}'")
+    if options.peer and not options.peer.exists():
+        raise ArgumentError(f"--peer: expected a python with lerobot installed, found no such file: {options.peer}")
+    for name in options.names or BENCHES:
+        print(f"\n{name}", flush=True)
+        rows = importlib.import_module(BENCHES[name]).rows(options.peer)
+        print(table(rows))
+        print(f"report  {write_report(options.reports, name, rows, seed=0)}")
+    if not options.peer:
+        print(f"\n{NO_PEER}")
+    return 0
