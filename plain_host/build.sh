@@ -9,7 +9,7 @@ exec 9>"$venv/.build.lock"
 flock 9
 stamp=$venv/.built
 if [ -e "$stamp" ] && [ -z "$(find -L src config launch plain_host/build.sh -newer "$stamp" -not -path '*/__pycache__*' -not -path '*/.*cache*' -not -path '*/test/*' \
-  -not -path '*/*.egg-info*' -print -quit)" ] && [ ! "$venv/.setup" -nt "$stamp" ]; then
+  -not -path '*/*.egg-info*' -not -path '*/build/*' -print -quit)" ] && [ ! "$venv/.setup" -nt "$stamp" ]; then
   exit 0
 fi
 pybind11=$("$venv/bin/python" -c 'import pybind11, pathlib; print(pathlib.Path(pybind11.__file__).parent)')
