@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def letterbox(images: Tensor, side: int) -> Tensor:
-    """(batch, 3, height, width) float to (batch, 3, side, side), bilinear without antialiasing, picture bottom right."""
+    """(batch, 3, height, width) float to (batch, 3, side, side): bilinear, no antialiasing, picture bottom right."""
     height, width = images.shape[2:]
     if (height, width) == (side, side):
         return images

@@ -1,0 +1,149 @@
+"""A small SmolVLA with random weights and its own tokenizer, shaped for one robot: to try the graph, or to train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.model.checkpoint import Checkpoint
+from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.instructions import instructions
+from smolvla_ros.model.joint_statistics import joint_range_statistics
+from smolvla_ros.model.normalization import make_normalizer
+from smolvla_ros.model.processors import Processors
+from smolvla_ros.model.smolvla import SmolVLA
+from smolvla_ros.model.tokenizer import FAKE_IMAGE_TOKEN, GLOBAL_IMAGE_TOKEN, InstructionTokenizer
+
+BACKBONE_FOLDER = "backbone"
+BASE_VOCABULARY = 512
+BASE_SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+IMAGE_TOKEN, PAD_ID = "<image>", 2
+GRID = tuple(f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7))
+ADDED_TOKENS = (GLOBAL_IMAGE_TOKEN, *GRID, FAKE_IMAGE_TOKEN, IMAGE_TOKEN, "<end_of_utterance>")
+
+SIZES: dict[str, dict[str, Any]] = {
+    # 64 px, 4 tokens a camera: some ten milliseconds a chunk on one core
+    "tiny": {
+        "vision": {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 3}
+        | {"image_size": 64, "patch_size": 8},
+        "text": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4}
+        | {"num_key_value_heads": 2, "head_dim": 16},
+    },
+    # 128 px, 16 tokens a camera: enough to learn a task in the simulator
+    "small": {
+        "vision": {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4}
+        | {"image_size": 128, "patch_size": 8},
+        "text": {"hidden_size": 256, "intermediate_size": 640, "num_hidden_layers": 8, "num_attention_heads": 8}
+        | {"num_key_value_heads": 4, "head_dim": 32},
+    },
+}
+
+
+def random_checkpoint(embodiment: Embodiment, size: str = "tiny", seed: int = 0) -> Checkpoint:
+    """A checkpoint in memory with the robot's cameras and joints; the same seed gives the same weights."""
+    tokenizer = train_tokenizer()
+    backbone = BackboneConfig.from_json(_backbone_json(SIZES[size], tokenizer), BACKBONE_FOLDER)
+    config = SmolVLAConfig.from_json(_config_json(embodiment, backbone), "config.json")
+    model = SmolVLA(config, backbone)
+    _randomise(model, seed)
+    statistics = joint_range_statistics(embodiment)
+    joints = len(embodiment.joints)
+    processors = Processors(
+        rename_map={},
+        newline=True,
+        max_length=config.tokenizer_max_length,
+        state=make_normalizer("MEAN_STD", STATE, joints, statistics, "statistics"),
+        action=make_normalizer("MEAN_STD", ACTION, joints, statistics, "statistics"),
+        statistics=statistics,
+    )
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 8192,
+        "padding_side": "right",
+        "truncation_side": "left",
+        "bos_token": BASE_SPECIAL_TOKENS[1],
+        "eos_token": BASE_SPECIAL_TOKENS[2],
+        "unk_token": BASE_SPECIAL_TOKENS[0],
+        "pad_token": BASE_SPECIAL_TOKENS[PAD_ID],
+        "clean_up_tokenization_spaces": False,
+    }
+    return Checkpoint(
+        None, model.eval(), processors, InstructionTokenizer(tokenizer, settings, config.tokenizer_max_length)
+    )
+
+
+def train_tokenizer() -> tokenizers.Tokenizer:
+    """Byte-level BPE like the published backbone's (digits one by one, any text encodable), a hundredth of its size."""
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=BASE_VOCABULARY,
+        special_tokens=list(BASE_SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(instructions(), trainer)
+    tokenizer.add_special_tokens(list(ADDED_TOKENS))
+    return tokenizer
+
+
+def _randomise(model: SmolVLA, seed: int) -> None:
+    """Unit-gain normal matrices, zero biases; tokens of all kinds enter the first layer at size one."""
+    generator = torch.Generator().manual_seed(seed)
+    width = model.backbone.text.hidden_size
+
+    def draw(shape: torch.Size, deviation: float) -> Tensor:
+        return torch.randn(shape, generator=generator) * deviation
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                continue  # norms are made as ones
+            gain = width**-0.5 if "connector" in name else 1.0
+            fan_in = width if "embed_tokens" in name else int(np.prod(parameter.shape[1:]))
+            parameter.copy_(draw(parameter.shape, gain * fan_in**-0.5))
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1 and name.endswith("bias"):
+                parameter.zero_()
+
+
+def _backbone_json(size: dict[str, Any], tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
+    vocab_size = tokenizer.get_vocab_size()
+    text = {"model_type": "llama", "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000}
+    ids = {"pad_token_id": PAD_ID, "vocab_size": vocab_size}
+    return {
+        "model_type": "smolvlm",
+        "image_token_id": tokenizer.token_to_id(IMAGE_TOKEN),
+        "scale_factor": 4,
+        "tie_word_embeddings": False,
+        **ids,
+        "text_config": {**text, **ids, **size["text"]},
+        "vision_config": {"model_type": "smolvlm_vision", **size["vision"]},
+    }
+
+
+def _config_json(embodiment: Embodiment, backbone: BackboneConfig) -> dict[str, Any]:
+    joints = len(embodiment.joints)
+    cameras = {
+        camera.feature: {"type": "VISUAL", "shape": [3, camera.height, camera.width]} for camera in embodiment.cameras
+    }
+    return {
+        "type": "smolvla",
+        "input_features": {**cameras, STATE: {"type": "STATE", "shape": [joints]}},
+        "output_features": {ACTION: {"type": "ACTION", "shape": [joints]}},
+        "device": "cpu",
+        "resize_imgs_with_padding": [backbone.vision.image_size] * 2,
+        "num_vlm_layers": backbone.text.num_hidden_layers,
+        "vlm_model_name": BACKBONE_FOLDER,
+        "load_vlm_weights": False,
+        "pad_language_to": "longest",
+    }
