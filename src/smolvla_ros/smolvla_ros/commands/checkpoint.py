@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-SIZES = ("tiny", "small")
+SIZES = ("tiny", "small", "full")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,7 +14,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     actions = parser.add_subparsers(required=True, metavar="action")
     init = actions.add_parser("init", help="a small one with random weights and a tokenizer of its own")
     init.add_argument("folder", type=Path, help="where to write; made if it is not there")
-    init.add_argument("--size", choices=SIZES, default="tiny", help="0.5 or 11 million parameters")
+    init.add_argument("--size", choices=SIZES, default="tiny", help="0.5, 11 or 450 million parameters")
     init.add_argument("--seed", type=int, default=0, help="of the weights")
     init.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
     init.add_argument("--force", action="store_true", help="write into a folder that is not empty")

@@ -45,6 +45,7 @@ def load_checkpoint(folder: str | Path, device: str = "cpu") -> Checkpoint:
     """Reads a folder. Raises CheckpointError naming file and field, what was expected and found, and what to do."""
     folder = Path(folder)
     config = load_config(folder)
+    load_backbone(folder, config)
     processors = read_processors(folder, config)
     tokenizer_folder = _tokenizer_folder(folder, config)
     tokenizer = InstructionTokenizer.from_folder(tokenizer_folder, processors.max_length, processors.newline)

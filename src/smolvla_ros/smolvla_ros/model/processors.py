@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
@@ -85,7 +86,7 @@ def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig
         ("device_processor", device),
     ]
     tensors = {
-        f"{feature}.{name}": value.contiguous()
+        f"{feature}.{name}": value.clone(memory_format=torch.contiguous_format)
         for feature, stats in processors.statistics.items()
         for name, value in stats.items()
     }

@@ -21,13 +21,20 @@ from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import FAKE_IMAGE_TOKEN, GLOBAL_IMAGE_TOKEN, InstructionTokenizer
 
 BACKBONE_FOLDER = "backbone"
-BASE_VOCABULARY = 512
+BASE_VOCABULARY = 448
 BASE_SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 IMAGE_TOKEN, PAD_ID = "<image>", 2
 GRID = tuple(f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7))
 ADDED_TOKENS = (GLOBAL_IMAGE_TOKEN, *GRID, FAKE_IMAGE_TOKEN, IMAGE_TOKEN, "<end_of_utterance>")
 
 SIZES: dict[str, dict[str, Any]] = {
+    # the published model's: 450,046,176 parameters with the unused head
+    "full": {
+        "vision": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+        | {"image_size": 512, "patch_size": 16},
+        "text": {"hidden_size": 960, "intermediate_size": 2560, "num_hidden_layers": 16, "num_attention_heads": 15}
+        | {"num_key_value_heads": 5, "head_dim": 64, "vocab_size": 49280},
+    },
     # 64 px, 4 tokens a camera: some ten milliseconds a chunk on one core
     "tiny": {
         "vision": {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 3}
@@ -117,7 +124,7 @@ def _randomise(model: SmolVLA, seed: int) -> None:
 
 
 def _backbone_json(size: dict[str, Any], tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
-    vocab_size = tokenizer.get_vocab_size()
+    vocab_size = size["text"].get("vocab_size", tokenizer.get_vocab_size())
     text = {"model_type": "llama", "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000}
     ids = {"pad_token_id": PAD_ID, "vocab_size": vocab_size}
     return {
