@@ -1,0 +1,1 @@
+"""rclpy lives in this folder and nowhere else in the package."""

@@ -1,0 +1,523 @@
+// The Python module so100_hardware._bus. Whatever waits for the bus lets other Python threads run meanwhile.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "so100_hardware/bus.hpp"
+#include "so100_hardware/first_order_arm.hpp"
+#include "so100_hardware/registers.hpp"
+#include "so100_hardware/servo_group.hpp"
+#include "so100_hardware/virtual_bus.hpp"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace so100 {
+namespace {
+
+using Floats = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+// One Python class for each ErrorKind, all below BusError.
+struct PythonError {
+  ErrorKind kind;
+  const char* name;
+  const char* doc;
+};
+constexpr PythonError kPythonErrors[] = {
+    {ErrorKind::kPortNotFound, "PortNotFoundError", "No device at that path."},
+    {ErrorKind::kPortPermission, "PortPermissionError", "The user may not open the device."},
+    {ErrorKind::kNotASerialPort, "NotASerialPortError", "The path is no serial device."},
+    {ErrorKind::kPortInUse, "PortInUseError", "Another program drives this bus."},
+    {ErrorKind::kPortLost, "PortLostError", "The device went away while in use."},
+    {ErrorKind::kNoBus, "NoBusError", "A serial device, but no servo answers."},
+    {ErrorKind::kMissingServo, "MissingServoError", "Some servos answer, others do not."},
+    {ErrorKind::kWrongModel, "WrongModelError", "A servo of another model."},
+    {ErrorKind::kWrongMode, "WrongModeError", "A servo that is not in position mode."},
+    {ErrorKind::kNoReply, "NoReplyError", "No valid reply within the deadline and retries."},
+    {ErrorKind::kBadRequest, "BadRequestError", "A request or setting that makes no sense."},
+};
+std::map<ErrorKind, PyObject*>& error_classes() {
+  static auto* classes = new std::map<ErrorKind, PyObject*>;  // lives as long as the interpreter
+  return *classes;
+}
+
+void define_errors(py::module_& m) {
+  const auto define = [&m](const char* name, const char* doc, PyObject* base) {
+    PyObject* type = PyErr_NewExceptionWithDoc(("so100_hardware." + std::string(name)).c_str(), doc, base, nullptr);
+    if (type == nullptr) throw py::error_already_set();
+    m.add_object(name, py::reinterpret_borrow<py::object>(type));
+    return type;
+  };
+  PyObject* base =
+      define("BusError", "What is wrong with the servo bus, in words for the operator.", PyExc_RuntimeError);
+  for (const PythonError& e : kPythonErrors) error_classes()[e.kind] = define(e.name, e.doc, base);
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const BusError& e) {
+      PyErr_SetString(error_classes().at(e.kind()), e.what());
+    }
+  });
+}
+
+const Register& register_of(const std::string& name) {
+  for (const Register& r : kRegisters) {
+    if (r.name == name) return r;
+  }
+  throw BusError(ErrorKind::kBadRequest, "no register named " + name + "; see so100_hardware.REGISTERS");
+}
+
+void raise(Fault fault, const Bus& bus, const std::string& what) {
+  if (fault == Fault::kNone) return;
+  if (fault == Fault::kPortLost)
+    throw BusError(ErrorKind::kPortLost, bus.port() + ": the device is gone while " + what);
+  throw BusError(ErrorKind::kNoReply,
+                 bus.port() + ": " + (fault == Fault::kNoReply ? "no reply" : "only garbage came") + " while " + what);
+}
+
+// The bus as Python has it: may be closed before its object goes.
+class PyBus {
+ public:
+  PyBus(const std::string& port, int baud_rate, double reply_timeout_s, int retries) {
+    BusOptions options;
+    options.baud_rate = baud_rate;
+    options.reply_timeout = std::chrono::microseconds(std::llround(reply_timeout_s * 1e6));
+    options.retries = retries;
+    bus_ = std::make_unique<Bus>(port, options);
+  }
+
+  Bus& bus() const {
+    if (!bus_) throw BusError(ErrorKind::kPortLost, "the bus is closed");
+    return *bus_;
+  }
+  void close() { bus_.reset(); }
+
+  int ping(int id) const {
+    uint8_t status = 0;
+    raise(bus().ping(id_of(id), &status), bus(), "pinging servo " + std::to_string(id));
+    return status;
+  }
+
+  int read(int id, const std::string& name) const {
+    const Register& r = register_of(name);
+    uint8_t bytes[2] = {0, 0};
+    raise(bus().read(id_of(id), r.address, bytes, r.size), bus(), text("reading", r, id));
+    return r.decode(static_cast<uint16_t>(bytes[0] | bytes[1] << 8));
+  }
+
+  void write(int id, const std::string& name, int value) const { write_by(&Bus::write, id, name, value); }
+  void reg_write(int id, const std::string& name, int value) const { write_by(&Bus::reg_write, id, name, value); }
+  void action() const { raise(bus().action(), bus(), "sending action"); }
+
+  std::map<int, int> sync_read(const std::vector<int>& ids, const std::string& name) const {
+    const Register& r = register_of(name);
+    const auto [servo_ids, count] = ids_of(ids);
+    std::array<uint8_t, 2 * kMaxServos> data{};
+    std::array<uint8_t, kMaxServos> statuses{};
+    std::array<bool, kMaxServos> fresh{};
+    const Fault fault =
+        bus().sync_read(r.address, r.size, servo_ids.data(), count, data.data(), statuses.data(), fresh.data());
+    std::string silent;
+    std::map<int, int> values;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!fresh[i]) silent += " " + std::to_string(ids[i]);
+      const uint8_t* p = &data[i * r.size];
+      values[ids[i]] = r.decode(static_cast<uint16_t>(r.size == 2 ? p[0] | p[1] << 8 : p[0]));
+    }
+    raise(fault, bus(), "reading " + std::string(r.name) + " of servos" + silent);
+    return values;
+  }
+
+  void sync_write(const std::string& name, const std::map<int, int>& values) const {
+    const Register& r = register_of(name);
+    std::vector<int> ids;
+    std::vector<uint8_t> data;
+    for (const auto& [id, value] : values) {
+      const uint16_t raw = raw_of(r, value);
+      ids.push_back(id);
+      data.push_back(static_cast<uint8_t>(raw));
+      if (r.size == 2) data.push_back(static_cast<uint8_t>(raw >> 8));
+    }
+    const auto [servo_ids, count] = ids_of(ids);
+    raise(bus().sync_write(r.address, r.size, servo_ids.data(), count, data.data()), bus(), "writing " + name);
+  }
+
+ private:
+  static uint8_t id_of(int id) {
+    if (id < 0 || id > kBroadcastId) {
+      throw BusError(ErrorKind::kBadRequest, "servo id: expected 0 to 254, found " + std::to_string(id));
+    }
+    return static_cast<uint8_t>(id);
+  }
+
+  static std::pair<std::array<uint8_t, kMaxServos>, std::size_t> ids_of(const std::vector<int>& ids) {
+    if (ids.empty() || ids.size() > kMaxServos) {
+      throw BusError(ErrorKind::kBadRequest,
+                     "expected 1 to " + std::to_string(kMaxServos) + " servos, found " + std::to_string(ids.size()));
+    }
+    std::array<uint8_t, kMaxServos> out{};
+    for (std::size_t i = 0; i < ids.size(); ++i) out[i] = id_of(ids[i]);
+    return {out, ids.size()};
+  }
+
+  static uint16_t raw_of(const Register& r, int value) {
+    if (!r.holds(value)) {
+      throw BusError(ErrorKind::kBadRequest, std::string(r.name) + ": cannot hold " + std::to_string(value));
+    }
+    return r.encode(value);
+  }
+
+  static std::string text(const char* doing, const Register& r, int id) {
+    return doing + (" " + std::string(r.name)) + " of servo " + std::to_string(id);
+  }
+
+  void write_by(Fault (Bus::*method)(uint8_t, uint8_t, const uint8_t*, std::size_t) noexcept, int id,
+                const std::string& name, int value) const {
+    const Register& r = register_of(name);
+    const uint16_t raw = raw_of(r, value);
+    const uint8_t bytes[2] = {static_cast<uint8_t>(raw), static_cast<uint8_t>(raw >> 8)};
+    raise((bus().*method)(id_of(id), r.address, bytes, r.size), bus(), text("writing", r, id));
+  }
+
+  std::unique_ptr<Bus> bus_;
+};
+
+// The group, and its last reading: a row that did not come stays as it was.
+class PyGroup {
+ public:
+  PyGroup(std::shared_ptr<PyBus> bus, std::vector<ServoJoint> joints)
+      : bus_(std::move(bus)), group_(bus_->bus(), std::move(joints)) {}
+
+  void check_servos() {
+    (void)bus_->bus();
+    group_.check_servos();
+  }
+  void activate() {
+    (void)bus_->bus();
+    group_.activate(&state_);
+  }
+  Fault read() {
+    (void)bus_->bus();
+    return group_.read(&state_);
+  }
+  Fault torque_off() {
+    (void)bus_->bus();
+    return group_.torque_off();
+  }
+  Fault write(const double* goal_rad) {
+    (void)bus_->bus();
+    return group_.write(goal_rad);
+  }
+  const ServoGroup& group() const { return group_; }
+  const GroupState& state() const { return state_; }
+
+ private:
+  std::shared_ptr<PyBus> bus_;
+  ServoGroup group_;
+  GroupState state_;
+};
+
+struct PyReading {
+  GroupState state;
+  std::size_t size;
+  Fault fault;
+};
+
+template <typename T, std::size_t N>
+py::array_t<T> first_of(const std::array<T, N>& values, std::size_t size) {
+  return py::array_t<T>(static_cast<py::ssize_t>(size), values.data());
+}
+
+struct PySetpoints {
+  py::array_t<double> position_ticks;
+  py::array_t<bool> torque_enabled;
+};
+
+const double* floats_of(const Floats& values, std::size_t size, const char* name) {
+  if (values.ndim() != 1 || static_cast<std::size_t>(values.size()) != size) {
+    throw BusError(ErrorKind::kBadRequest, std::string(name) + ": expected " + std::to_string(size) +
+                                               " numbers, found an array of " + std::to_string(values.size()));
+  }
+  return values.data();
+}
+
+void bind_registers(py::module_& m) {
+  py::class_<Register>(m, "Register", "A line of the servo's register sheet.")
+      .def_property_readonly("name", [](const Register& r) { return std::string(r.name); })
+      .def_readonly("address", &Register::address)
+      .def_readonly("size", &Register::size, "bytes")
+      .def_property_readonly("writable", [](const Register& r) { return r.access == Access::kReadWrite; })
+      .def_property_readonly(
+          "memory",
+          [](const Register& r) {
+            return r.memory == Memory::kEeprom ? "eeprom" : r.memory == Memory::kSram ? "sram" : "factory";
+          })
+      .def_property_readonly(
+          "sign_bit", [](const Register& r) { return r.sign_bit < 0 ? std::nullopt : std::optional<int>(r.sign_bit); })
+      .def_readonly("per_count", &Register::per_count, "one count in `unit`; 0 for codes and flags")
+      .def_property_readonly("unit", [](const Register& r) { return std::string(r.unit); })
+      .def_property_readonly("initial", [](const Register& r) { return r.decode(r.initial); })
+      .def("decode", [](const Register& r, uint16_t raw) { return r.decode(raw); })
+      .def("encode",
+           [](const Register& r, int value) {
+             if (!r.holds(value)) {
+               throw BusError(ErrorKind::kBadRequest, std::string(r.name) + ": cannot hold " + std::to_string(value));
+             }
+             return r.encode(value);
+           })
+      .def("__repr__", [](const Register& r) {
+        return "<Register " + std::string(r.name) + " at " + std::to_string(r.address) + ">";
+      });
+  py::dict sheet;
+  for (const Register& r : kRegisters) {
+    sheet[py::str(std::string(r.name))] = py::cast(&r, py::return_value_policy::reference);
+  }
+  m.attr("REGISTERS") = sheet;
+}
+
+void bind_packets(py::module_& m) {
+  m.def(
+      "encode_packet",
+      [](int id, int code, const std::string& parameters) {
+        if (parameters.size() > kMaxParameters || id < 0 || id > 255 || code < 0 || code > 255) {
+          throw BusError(ErrorKind::kBadRequest,
+                         "a packet has an id and a code of one byte and at most 250 parameters");
+        }
+        uint8_t out[kMaxPacketBytes];
+        const std::size_t n =
+            encode_packet(static_cast<uint8_t>(id), static_cast<uint8_t>(code),
+                          reinterpret_cast<const uint8_t*>(parameters.data()), parameters.size(), out);
+        return py::bytes(reinterpret_cast<const char*>(out), n);
+      },
+      "id"_a, "code"_a, "parameters"_a = py::bytes());
+  py::class_<PacketParser>(m, "PacketParser", "Cuts a byte stream into packets.")
+      .def(py::init<>())
+      .def("expect_at_most", &PacketParser::expect_at_most, "parameters"_a)
+      .def("push",
+           [](PacketParser& parser, const std::string& bytes) {
+             parser.push(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+           })
+      .def("next",
+           [](PacketParser& parser) -> py::object {
+             PacketView packet{};
+             if (!parser.next(&packet)) return py::none();
+             return py::make_tuple(packet.id, packet.code,
+                                   py::bytes(reinterpret_cast<const char*>(packet.parameters), packet.count));
+           })
+      .def("skip", &PacketParser::skip)
+      .def_property_readonly("pending", &PacketParser::pending)
+      .def_property_readonly("discarded_bytes", &PacketParser::discarded_bytes)
+      .def_property_readonly("checksum_errors", &PacketParser::checksum_errors);
+}
+
+void bind_bus(py::module_& m) {
+  const auto unlocked = py::call_guard<py::gil_scoped_release>();
+  py::class_<BusCounters>(m, "BusCounters")
+      .def_readonly("requests", &BusCounters::requests)
+      .def_readonly("retries", &BusCounters::retries)
+      .def_readonly("failures", &BusCounters::failures)
+      .def_readonly("discarded_bytes", &BusCounters::discarded_bytes)
+      .def_readonly("checksum_errors", &BusCounters::checksum_errors)
+      .def_readonly("foreign_packets", &BusCounters::foreign_packets);
+  py::class_<PyBus, std::shared_ptr<PyBus>>(m, "Bus", "A servo bus, opened for this program alone.")
+      .def(py::init<const std::string&, int, double, int>(), unlocked, "port"_a, "baud_rate"_a = 1000000,
+           "reply_timeout_s"_a = 0.02, "retries"_a = 1)
+      .def_property_readonly("port", [](const PyBus& b) { return b.bus().port(); })
+      .def_property_readonly("counters", [](const PyBus& b) { return b.bus().counters(); })
+      .def("ping", &PyBus::ping, unlocked, "servo_id"_a)
+      .def("read", &PyBus::read, unlocked, "servo_id"_a, "register"_a)
+      .def("write", &PyBus::write, unlocked, "servo_id"_a, "register"_a, "value"_a)
+      .def("reg_write", &PyBus::reg_write, unlocked, "servo_id"_a, "register"_a, "value"_a)
+      .def("action", &PyBus::action, unlocked)
+      .def("sync_read", &PyBus::sync_read, unlocked, "servo_ids"_a, "register"_a)
+      .def("sync_write", &PyBus::sync_write, unlocked, "register"_a, "values"_a)
+      .def("close", &PyBus::close)
+      .def("__enter__", [](std::shared_ptr<PyBus> b) { return b; })
+      .def("__exit__", [](PyBus& b, const py::args&) { b.close(); });
+}
+
+void bind_group(py::module_& m) {
+  const auto unlocked = py::call_guard<py::gil_scoped_release>();
+  py::class_<ServoJoint>(m, "ServoJoint", "A joint and the servo that turns it.")
+      .def(py::init([](std::string name, int servo_id, int sign, int zero_ticks, std::pair<int, int> range_ticks,
+                       std::pair<double, double> limits_rad) {
+             if (servo_id < 0 || servo_id >= kBroadcastId) {
+               throw BusError(ErrorKind::kBadRequest,
+                              "joint " + name + ": servo_id: expected 0 to 253, found " + std::to_string(servo_id));
+             }
+             return ServoJoint{std::move(name),
+                               static_cast<uint8_t>(servo_id),
+                               sign,
+                               zero_ticks,
+                               range_ticks.first,
+                               range_ticks.second,
+                               limits_rad.first,
+                               limits_rad.second};
+           }),
+           "name"_a, "servo_id"_a, "sign"_a, "zero_ticks"_a, "range_ticks"_a, "limits_rad"_a)
+      .def_readonly("name", &ServoJoint::name)
+      .def_readonly("servo_id", &ServoJoint::servo_id)
+      .def("radians", &ServoJoint::radians, "ticks"_a)
+      .def("ticks", &ServoJoint::ticks, "rad"_a);
+  py::class_<PyReading>(m, "GroupState", "One reading of all servos, in the order of the joints.")
+      .def_property_readonly("fault", [](const PyReading& r) { return std::string(fault_name(r.fault)); })
+      .def_property_readonly("position_rad", [](const PyReading& r) { return first_of(r.state.position_rad, r.size); })
+      .def_property_readonly("velocity_rad_s",
+                             [](const PyReading& r) { return first_of(r.state.velocity_rad_s, r.size); })
+      .def_property_readonly("effort", [](const PyReading& r) { return first_of(r.state.effort, r.size); })
+      .def_property_readonly("voltage_v", [](const PyReading& r) { return first_of(r.state.voltage_v, r.size); })
+      .def_property_readonly("temperature_c",
+                             [](const PyReading& r) { return first_of(r.state.temperature_c, r.size); })
+      .def_property_readonly("current_a", [](const PyReading& r) { return first_of(r.state.current_a, r.size); })
+      .def_property_readonly("error_bits", [](const PyReading& r) { return first_of(r.state.error_bits, r.size); })
+      .def_property_readonly("moving", [](const PyReading& r) { return first_of(r.state.moving, r.size); })
+      .def_property_readonly("fresh", [](const PyReading& r) { return first_of(r.state.fresh, r.size); });
+  py::class_<PyGroup>(m, "ServoGroup", "The arm's servos as joints.")
+      .def(py::init<std::shared_ptr<PyBus>, std::vector<ServoJoint>>(), "bus"_a, "joints"_a)
+      .def("check_servos", &PyGroup::check_servos, unlocked)
+      .def("activate",
+           [](PyGroup& g) {
+             {
+               const py::gil_scoped_release release;
+               g.activate();
+             }
+             return PyReading{g.state(), g.group().size(), Fault::kNone};
+           })
+      .def("read",
+           [](PyGroup& g) {
+             Fault fault = Fault::kNone;
+             {
+               const py::gil_scoped_release release;
+               fault = g.read();
+             }
+             return PyReading{g.state(), g.group().size(), fault};
+           })
+      .def(
+          "write",
+          [](PyGroup& g, const Floats& goal_rad) {
+            const double* goals = floats_of(goal_rad, g.group().size(), "goal_rad");
+            Fault fault = Fault::kNone;
+            {
+              const py::gil_scoped_release release;
+              fault = g.write(goals);
+            }
+            return std::string(fault_name(fault));
+          },
+          "goal_rad"_a)
+      .def("torque_off",
+           [](PyGroup& g) {
+             Fault fault = Fault::kNone;
+             {
+               const py::gil_scoped_release release;
+               fault = g.torque_off();
+             }
+             return std::string(fault_name(fault));
+           })
+      .def_property_readonly("clamped_goals", [](const PyGroup& g) { return g.group().clamped_goals(); });
+}
+
+void bind_virtual_bus(py::module_& m) {
+  py::class_<PySetpoints>(m, "VirtualSetpoints", "Where the simulated servos' controllers want their shafts.")
+      .def_readonly("position_ticks", &PySetpoints::position_ticks)
+      .def_readonly("torque_enabled", &PySetpoints::torque_enabled);
+  struct PyVirtualBus {
+    std::unique_ptr<VirtualBus> bus;
+    std::unique_ptr<FirstOrderArm> arm;
+    VirtualBus& open() const {
+      if (!bus) throw BusError(ErrorKind::kPortLost, "the virtual bus is closed");
+      return *bus;
+    }
+    void close() {
+      const py::gil_scoped_release release;
+      arm.reset();
+      bus.reset();
+    }
+  };
+  py::class_<PyVirtualBus>(m, "VirtualBus", "Simulated STS3215 servos behind a pseudo-terminal.")
+      .def(py::init([](const std::vector<int>& servo_ids, const std::optional<std::string>& link) {
+             std::vector<uint8_t> ids;
+             for (const int id : servo_ids) {
+               if (id < 0 || id >= kBroadcastId) {
+                 throw BusError(ErrorKind::kBadRequest,
+                                "servo_ids: expected ids of 0 to 253, found " + std::to_string(id));
+               }
+               ids.push_back(static_cast<uint8_t>(id));
+             }
+             return PyVirtualBus{std::make_unique<VirtualBus>(ids, link.value_or("")), nullptr};
+           }),
+           "servo_ids"_a = std::vector<int>{1, 2, 3, 4, 5, 6}, "link"_a = py::none())
+      .def_property_readonly("port", [](const PyVirtualBus& b) { return b.open().port(); })
+      .def(
+          "exchange",
+          [](const PyVirtualBus& b, const Floats& position, const Floats& speed, const Floats& load, double dt_s) {
+            VirtualBus& bus = b.open();
+            if (b.arm) throw BusError(ErrorKind::kBadRequest, "the first-order arm moves this bus already");
+            const std::size_t n = bus.size();
+            std::vector<ServoSetpoint> setpoints(n);
+            bus.exchange(floats_of(position, n, "position_ticks"), floats_of(speed, n, "speed_ticks_s"),
+                         floats_of(load, n, "load_permille"), dt_s, setpoints.data());
+            PySetpoints out{py::array_t<double>(static_cast<py::ssize_t>(n)),
+                            py::array_t<bool>(static_cast<py::ssize_t>(n))};
+            for (std::size_t i = 0; i < n; ++i) {
+              out.position_ticks.mutable_data()[i] = setpoints[i].position_ticks;
+              out.torque_enabled.mutable_data()[i] = setpoints[i].torque_enabled;
+            }
+            return out;
+          },
+          "position_ticks"_a, "speed_ticks_s"_a, "load_permille"_a, "dt_s"_a)
+      .def(
+          "start_first_order_arm",
+          [](PyVirtualBus& b, const std::vector<double>& start_ticks) {
+            if (start_ticks.size() != b.open().size()) {
+              throw BusError(ErrorKind::kBadRequest, "start_ticks: expected one for each servo");
+            }
+            b.arm.reset();
+            b.arm = std::make_unique<FirstOrderArm>(b.open(), start_ticks);
+          },
+          "start_ticks"_a)
+      .def(
+          "get",
+          [](const PyVirtualBus& b, uint8_t id, const std::string& name) {
+            return b.open().get(id, register_of(name));
+          },
+          "servo_id"_a, "register"_a)
+      .def(
+          "set",
+          [](const PyVirtualBus& b, uint8_t id, const std::string& name, int value) {
+            b.open().set(id, register_of(name), value);
+          },
+          "servo_id"_a, "register"_a, "value"_a)
+      .def(
+          "mute", [](const PyVirtualBus& b, uint8_t id, bool muted) { b.open().mute(id, muted); }, "servo_id"_a,
+          "muted"_a = true)
+      .def(
+          "inject",
+          [](const PyVirtualBus& b, const std::string& bytes) {
+            b.open().inject(std::vector<uint8_t>(bytes.begin(), bytes.end()));
+          },
+          "noise"_a)
+      .def("close", &PyVirtualBus::close)
+      .def("__enter__", [](py::object b) { return b; })
+      .def("__exit__", [](PyVirtualBus& b, const py::args&) { b.close(); });
+}
+
+}  // namespace
+}  // namespace so100
+
+PYBIND11_MODULE(_bus, m) {
+  so100::define_errors(m);
+  so100::bind_registers(m);
+  so100::bind_packets(m);
+  so100::bind_bus(m);
+  so100::bind_group(m);
+  so100::bind_virtual_bus(m);
+}

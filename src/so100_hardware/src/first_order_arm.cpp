@@ -1,0 +1,51 @@
+#include "so100_hardware/first_order_arm.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace so100 {
+
+FirstOrderArm::FirstOrderArm(VirtualBus& bus, std::vector<double> start_ticks)
+    : bus_(bus), position_ticks_(std::move(start_ticks)) {
+  // One exchange before anybody can read: the servos are where the arm starts.
+  const std::vector<double> rest(position_ticks_.size(), 0.0);
+  std::vector<ServoSetpoint> setpoints(position_ticks_.size());
+  bus_.exchange(position_ticks_.data(), rest.data(), rest.data(), 0.0, setpoints.data());
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+FirstOrderArm::~FirstOrderArm() {
+  stop_ = true;
+  thread_.join();
+}
+
+void FirstOrderArm::run() {
+  const std::size_t n = position_ticks_.size();
+  std::vector<double> speed(n, 0.0);
+  std::vector<double> load(n, 0.0);
+  std::vector<ServoSetpoint> setpoints(n);
+  auto next = std::chrono::steady_clock::now();
+  while (!stop_) {
+    bus_.exchange(position_ticks_.data(), speed.data(), load.data(), kStepS, setpoints.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const double error = setpoints[i].position_ticks - position_ticks_[i];
+      speed[i] =
+          setpoints[i].torque_enabled ? std::clamp(error / kTimeConstantS, -kFastestTicksS, kFastestTicksS) : 0.0;
+      load[i] = 1000.0 * speed[i] / kFastestTicksS;
+      position_ticks_[i] += speed[i] * kStepS;
+    }
+    next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(kStepS));
+    std::this_thread::sleep_until(next);
+  }
+}
+
+}  // namespace so100

@@ -1,0 +1,180 @@
+#include "so100_hardware/virtual_servo.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace so100 {
+namespace {
+
+constexpr const Register& kId = register_named("id");
+constexpr const Register& kReturnDelay = register_named("return_delay_time");
+constexpr const Register& kStatusLevel = register_named("response_status_level");
+constexpr const Register& kMinPosition = register_named("min_position_limit");
+constexpr const Register& kMaxPosition = register_named("max_position_limit");
+constexpr const Register& kMaxTemperature = register_named("max_temperature_limit");
+constexpr const Register& kMaxVoltage = register_named("max_voltage_limit");
+constexpr const Register& kMinVoltage = register_named("min_voltage_limit");
+constexpr const Register& kPhase = register_named("phase");
+constexpr const Register& kHomingOffset = register_named("homing_offset");
+constexpr const Register& kTorqueEnable = register_named("torque_enable");
+constexpr const Register& kAcceleration = register_named("acceleration");
+constexpr const Register& kGoalPosition = register_named("goal_position");
+constexpr const Register& kGoalVelocity = register_named("goal_velocity");
+constexpr const Register& kLock = register_named("lock");
+constexpr const Register& kPresentVelocity = register_named("present_velocity");
+constexpr const Register& kPresentLoad = register_named("present_load");
+constexpr const Register& kVoltage = register_named("present_voltage");
+constexpr const Register& kTemperature = register_named("present_temperature");
+constexpr const Register& kRegisteredWrite = register_named("registered_write");
+constexpr const Register& kStatus = register_named("status");
+constexpr const Register& kMoving = register_named("moving");
+constexpr const Register& kMovingThreshold = register_named("moving_velocity_threshold");
+constexpr const Register& kMaxVelocity = register_named("maximum_velocity_limit");
+constexpr const Register& kMaxAcceleration = register_named("maximum_acceleration");
+
+constexpr uint8_t kMiddleIsHere = 128;  // torque_enable's third value
+constexpr int kMiddleTicks = 2048;
+constexpr int kMultiTurnPhaseBit = 0x10;       // set: positions count on through the turns, with sign
+constexpr double kVelocityStep = 50.0;         // ticks/s in a count of the factory's velocity registers
+constexpr double kAccelerationStep = 100.0;    // ticks/s^2 in a count
+constexpr double kStallCurrentCounts = 415.0;  // 2.7 A at full load
+
+constexpr uint8_t kVoltageError = 1;
+constexpr uint8_t kOverheatError = 4;
+
+double wrap_turn(double ticks) { return ticks - kTicksPerTurn * std::floor(ticks / kTicksPerTurn); }
+
+}  // namespace
+
+VirtualServo::VirtualServo(uint8_t id) noexcept : actual_ticks_(kMiddleTicks), profile_ticks_(kMiddleTicks) {
+  for (const Register& r : kRegisters) set(r, r.decode(r.initial));
+  set(kId, id);
+  show_present();
+}
+
+uint8_t VirtualServo::id() const noexcept { return memory_[kId.address]; }
+uint8_t VirtualServo::error_bits() const noexcept { return memory_[kStatus.address]; }
+double VirtualServo::return_delay_s() const noexcept { return get(kReturnDelay) * kReturnDelay.per_count; }
+bool VirtualServo::answers_writes() const noexcept { return get(kStatusLevel) != 0; }
+
+int32_t VirtualServo::get(const Register& r) const noexcept {
+  uint16_t raw = memory_[r.address];
+  if (r.size == 2) raw = static_cast<uint16_t>(raw | memory_[r.address + 1] << 8);
+  return r.decode(raw);
+}
+
+void VirtualServo::set(const Register& r, int32_t value) noexcept {
+  const uint16_t raw = r.encode(value);
+  memory_[r.address] = static_cast<uint8_t>(raw);
+  if (r.size == 2) memory_[r.address + 1] = static_cast<uint8_t>(raw >> 8);
+  const int out_of_volts = get(kVoltage) > get(kMaxVoltage) || get(kVoltage) < get(kMinVoltage) ? kVoltageError : 0;
+  const int too_hot = get(kTemperature) > get(kMaxTemperature) ? kOverheatError : 0;
+  if (r.address == kVoltage.address || r.address == kTemperature.address) {
+    memory_[kStatus.address] = static_cast<uint8_t>(out_of_volts | too_hot);
+  }
+}
+
+void VirtualServo::read(uint8_t address, std::size_t size, uint8_t* data) const noexcept {
+  for (std::size_t i = 0; i < size; ++i) data[i] = address + i < memory_.size() ? memory_[address + i] : 0;
+}
+
+void VirtualServo::write(uint8_t address, const uint8_t* data, std::size_t size) noexcept {
+  const uint8_t torque_before = memory_[kTorqueEnable.address];
+  for (std::size_t i = 0; i < size && address + i < memory_.size(); ++i) {
+    const Register* r = register_at(static_cast<uint8_t>(address + i));
+    if (r == nullptr || r->access == Access::kReadOnly) continue;
+    if (r->memory != Memory::kSram && memory_[kLock.address] != 0) continue;
+    memory_[address + i] = data[i];
+  }
+  torque_command(torque_before);
+  show_present();
+}
+
+void VirtualServo::torque_command(uint8_t before) noexcept {
+  uint8_t& torque = memory_[kTorqueEnable.address];
+  if (torque != kMiddleIsHere) return;
+  torque = before;
+  // The offset that makes this position the middle. Its register holds half a turn less one, so the far end of a turn
+  // ends up a tick off, as on the servo.
+  double offset = wrap_turn(actual_ticks_) - kMiddleTicks;
+  set(kHomingOffset, static_cast<int32_t>(std::lround(std::clamp(offset, -2047.0, 2047.0))));
+  profile_ticks_ = kMiddleTicks;
+}
+
+void VirtualServo::reg_write(uint8_t address, const uint8_t* data, std::size_t size) noexcept {
+  pending_.address = address;
+  pending_.size = std::min(size, pending_.data.size());
+  std::copy(data, data + pending_.size, pending_.data.begin());
+  set(kRegisteredWrite, 1);
+}
+
+void VirtualServo::action() noexcept {
+  if (get(kRegisteredWrite) == 0) return;
+  set(kRegisteredWrite, 0);
+  write(pending_.address, pending_.data.data(), pending_.size);
+}
+
+void VirtualServo::present(double actual_ticks, double speed_ticks_s, double load_permille, double dt_s) noexcept {
+  actual_ticks_ = actual_ticks;
+  speed_ticks_s_ = speed_ticks_s;
+  load_permille_ = load_permille;
+  advance_profile(dt_s);
+  show_present();
+}
+
+double VirtualServo::goal_ticks() const noexcept {
+  const int lowest = get(kMinPosition);
+  const int highest = get(kMaxPosition);
+  const int goal = get(kGoalPosition);
+  return lowest < highest ? std::clamp(goal, lowest, highest) : goal;  // both 0: no limits
+}
+
+void VirtualServo::advance_profile(double dt_s) noexcept {
+  if (memory_[kTorqueEnable.address] == 0) {
+    profile_ticks_ = get(kPresentPosition);
+    profile_speed_ = 0.0;
+    return;
+  }
+  if (!(dt_s > 0.0)) return;
+  double fastest = get(kMaxVelocity) * kVelocityStep;
+  const double asked = std::abs(get(kGoalVelocity));
+  if (asked > 0.0) fastest = std::min(fastest, asked);
+  const double left = goal_ticks() - profile_ticks_;
+  double speed = std::clamp(left / dt_s, -fastest, fastest);
+  if (get(kAcceleration) > 0) {
+    const double acceleration = std::min(get(kAcceleration), get(kMaxAcceleration)) * kAccelerationStep;
+    const double stopping = std::sqrt(2.0 * acceleration * std::abs(left));  // from this speed it just stops in time
+    speed = std::clamp(speed, -stopping, stopping);
+    speed = std::clamp(speed, profile_speed_ - acceleration * dt_s, profile_speed_ + acceleration * dt_s);
+  }
+  profile_speed_ = speed;
+  profile_ticks_ += speed * dt_s;
+  if (std::abs(goal_ticks() - profile_ticks_) < 1e-6) profile_ticks_ = goal_ticks();
+}
+
+void VirtualServo::show_present() noexcept {
+  double position = actual_ticks_ - get(kHomingOffset);
+  if ((get(kPhase) & kMultiTurnPhaseBit) == 0) {
+    position = wrap_turn(std::round(position));
+  }
+  set(kPresentPosition, static_cast<int32_t>(std::lround(std::clamp(position, -32767.0, 32767.0))));
+  set(kPresentVelocity, static_cast<int32_t>(std::lround(std::clamp(speed_ticks_s_, -32767.0, 32767.0))));
+  set(kPresentLoad, static_cast<int32_t>(std::lround(std::clamp(load_permille_, -1000.0, 1000.0))));
+  set(kPresentCurrent,
+      static_cast<int32_t>(std::lround(std::clamp(load_permille_, -1000.0, 1000.0) / 1000.0 * kStallCurrentCounts)));
+  const bool torque = memory_[kTorqueEnable.address] != 0;
+  const bool under_way = torque && profile_ticks_ != goal_ticks();
+  set(kMoving, under_way || std::abs(speed_ticks_s_) > get(kMovingThreshold) * kVelocityStep ? 1 : 0);
+}
+
+ServoSetpoint VirtualServo::setpoint() const noexcept {
+  ServoSetpoint out;
+  out.torque_enabled = memory_[kTorqueEnable.address] != 0;
+  // The servo knows its place within a turn only: an error of a turn is none to it.
+  const double whole_turns =
+      kTicksPerTurn * std::round((actual_ticks_ - get(kHomingOffset) - get(kPresentPosition)) / kTicksPerTurn);
+  out.position_ticks = out.torque_enabled ? profile_ticks_ + get(kHomingOffset) + whole_turns : actual_ticks_;
+  return out;
+}
+
+}  // namespace so100
