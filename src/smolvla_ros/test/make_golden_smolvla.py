@@ -30,6 +30,7 @@ def peer_policy(twin: twins.Twin) -> torch.nn.Module:
         text={**twins.TEXT, **twin.text},
         vision={**twins.VISION, **twin.vision},
         top=twins.TOP,
+        dtype="hub" if twin.published_types else "float32",
         **config,
     )
     policy.config.input_features = {
@@ -40,6 +41,8 @@ def peer_policy(twin: twins.Twin) -> torch.nn.Module:
     policy.model.image_end_token = torch.tensor([fake])
     with torch.no_grad():
         for name, tensor in policy.state_dict().items():
+            if twin.published_types:
+                assert tensor.dtype == (torch.bfloat16 if twins.is_bfloat16(name) else torch.float32), name
             tensor.copy_(torch.from_numpy(twins.weight(name, tuple(tensor.shape))))
     return policy
 

@@ -49,6 +49,12 @@ class Sample:
         images = {f"images.{name}": image for name, image in self.images.items()}
         np.savez(path, state=self.state, instruction=np.array(self.instruction), noise=self.noise, **images)  # type: ignore[arg-type]
 
+    @classmethod
+    def load(cls, path: Path) -> Sample:
+        arrays = dict(np.load(path, allow_pickle=False))
+        images = {name.removeprefix("images."): array for name, array in arrays.items() if name.startswith("images.")}
+        return cls(images, arrays["state"], str(arrays["instruction"]), arrays["noise"])
+
 
 def random_sample(checkpoint: Checkpoint, seed: int) -> Sample:
     """Frames of 480 x 640, a state about the statistics' centre, noise."""

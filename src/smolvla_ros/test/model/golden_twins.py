@@ -48,7 +48,10 @@ BASE_CONFIG = {
 
 @dataclass(frozen=True)
 class Twin:
-    """`config` goes over BASE_CONFIG. Of `cameras`, `missing` are not in the batch, `masked` are masked in sample 0."""
+    """`config` goes over BASE_CONFIG. Of `cameras`, `missing` are not in the batch, `masked` are masked in sample 0.
+
+    published_types: bfloat16 but for the five projections and the crossing layers' k and v, as in the published file.
+    """
 
     name: str
     config: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Twin:
     valid: tuple[int, ...] = (7,)
     image: tuple[int, int] = (48, 64)
     loss: bool = False
+    published_types: bool = False
 
 
 TWINS = (
@@ -90,6 +94,8 @@ TWINS = (
         vision={"image_size": 56, "patch_size": 8},
         config={"resize_imgs_with_padding": [32, 32]},
     ),
+    Twin("published_types", published_types=True),
+    Twin("published_types_batch", published_types=True, batch=2, valid=(3, 11), masked=(1,)),
     Twin("as_many_key_heads", text={"num_key_value_heads": 6}),
 )
 
@@ -118,6 +124,12 @@ def backbone_of(twin: Twin) -> dict[str, Any]:
         "text_config": {**TEXT, **twin.text},
         "vision_config": {**VISION, **twin.vision},
     }
+
+
+def is_bfloat16(name: str) -> bool:
+    """Whether a tensor of a twin with published_types (and layers crossing in turn) is bfloat16."""
+    crossing = "lm_expert" in name and any(f"layers.{i}.self_attn.{p}_proj" in name for i in (1, 3) for p in "kv")
+    return "vlm_with_expert" in name and not crossing
 
 
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,6 +14,7 @@ from smolvla_ros.model.smolvla import SmolVLA
 
 DATA = Path(__file__).parent.parent / "data"
 TOLERANCE = 1e-5
+BFLOAT16_TOLERANCE = 2e-2  # its own rounding, which differs between processors and lengths; here 1e-5 and 8e-3
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,8 @@ def policy_of(twin: twins.Twin) -> SmolVLA:
     policy.model.image_token_ids = twins.IMAGE_TOKEN_IDS
     with torch.no_grad():
         for name, parameter in policy.named_parameters():
+            if twin.published_types and twins.is_bfloat16(name):
+                parameter.data = parameter.data.bfloat16()
             parameter.copy_(torch.from_numpy(twins.weight(name, tuple(parameter.shape))))
     return policy
 
@@ -40,7 +43,8 @@ def test_same_chunk_as_lerobot_for_the_same_noise(twin: twins.Twin, golden: dict
     batch = batch_of(twin)
     chunk = policy_of(twin).predict_action_chunk(batch, batch["noise"])
     assert chunk.shape == (twin.batch, 12, twins.ACTION_DIM)
-    np.testing.assert_allclose(chunk.numpy(), golden[f"{twin.name}.chunk"], rtol=0, atol=TOLERANCE)
+    tolerance = BFLOAT16_TOLERANCE if twin.published_types else TOLERANCE
+    np.testing.assert_allclose(chunk.numpy(), golden[f"{twin.name}.chunk"], rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("twin", [twin for twin in twins.TWINS if twin.loss], ids=lambda twin: twin.name)
