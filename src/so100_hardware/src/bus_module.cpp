@@ -92,40 +92,48 @@ class PyBus {
     options.baud_rate = baud_rate;
     options.reply_timeout = std::chrono::microseconds(std::llround(reply_timeout_s * 1e6));
     options.retries = retries;
-    bus_ = std::make_unique<Bus>(port, options);
+    bus_ = std::make_shared<Bus>(port, options);
   }
 
-  Bus& bus() const {
-    if (!bus_) throw BusError(ErrorKind::kPortLost, "the bus is closed");
-    return *bus_;
+  // A call that has begun keeps the bus open until it is done, whoever closes it meanwhile.
+  std::shared_ptr<Bus> bus() const {
+    const std::shared_ptr<Bus> bus = std::atomic_load(&bus_);
+    if (!bus) throw BusError(ErrorKind::kPortLost, "the bus is closed");
+    return bus;
   }
-  void close() { bus_.reset(); }
+  void close() { std::atomic_store(&bus_, std::shared_ptr<Bus>()); }
 
   int ping(int id) const {
+    const auto open = bus();
     uint8_t status = 0;
-    raise(bus().ping(id_of(id), &status), bus(), "pinging servo " + std::to_string(id));
+    raise(open->ping(id_of(id), &status), *open, "pinging servo " + std::to_string(id));
     return status;
   }
 
   int read(int id, const std::string& name) const {
     const Register& r = register_of(name);
     uint8_t bytes[2] = {0, 0};
-    raise(bus().read(id_of(id), r.address, bytes, r.size), bus(), text("reading", r, id));
+    const auto open = bus();
+    raise(open->read(id_of(id), r.address, bytes, r.size), *open, text("reading", r, id));
     return r.decode(static_cast<uint16_t>(bytes[0] | bytes[1] << 8));
   }
 
   void write(int id, const std::string& name, int value) const { write_by(&Bus::write, id, name, value); }
   void reg_write(int id, const std::string& name, int value) const { write_by(&Bus::reg_write, id, name, value); }
-  void action() const { raise(bus().action(), bus(), "sending action"); }
+  void action() const {
+    const auto open = bus();
+    raise(open->action(), *open, "sending action");
+  }
 
   std::map<int, int> sync_read(const std::vector<int>& ids, const std::string& name) const {
     const Register& r = register_of(name);
+    const auto open = bus();
     const auto [servo_ids, count] = ids_of(ids);
     std::array<uint8_t, 2 * kMaxServos> data{};
     std::array<uint8_t, kMaxServos> statuses{};
     std::array<bool, kMaxServos> fresh{};
     const Fault fault =
-        bus().sync_read(r.address, r.size, servo_ids.data(), count, data.data(), statuses.data(), fresh.data());
+        open->sync_read(r.address, r.size, servo_ids.data(), count, data.data(), statuses.data(), fresh.data());
     std::string silent;
     std::map<int, int> values;
     for (std::size_t i = 0; i < count; ++i) {
@@ -133,7 +141,7 @@ class PyBus {
       const uint8_t* p = &data[i * r.size];
       values[ids[i]] = r.decode(static_cast<uint16_t>(r.size == 2 ? p[0] | p[1] << 8 : p[0]));
     }
-    raise(fault, bus(), "reading " + std::string(r.name) + " of servos" + silent);
+    raise(fault, *open, "reading " + std::string(r.name) + " of servos" + silent);
     return values;
   }
 
@@ -148,7 +156,8 @@ class PyBus {
       if (r.size == 2) data.push_back(static_cast<uint8_t>(raw >> 8));
     }
     const auto [servo_ids, count] = ids_of(ids);
-    raise(bus().sync_write(r.address, r.size, servo_ids.data(), count, data.data()), bus(), "writing " + name);
+    const auto open = bus();
+    raise(open->sync_write(r.address, r.size, servo_ids.data(), count, data.data()), *open, "writing " + name);
   }
 
  private:
@@ -185,36 +194,37 @@ class PyBus {
     const Register& r = register_of(name);
     const uint16_t raw = raw_of(r, value);
     const uint8_t bytes[2] = {static_cast<uint8_t>(raw), static_cast<uint8_t>(raw >> 8)};
-    raise((bus().*method)(id_of(id), r.address, bytes, r.size), bus(), text("writing", r, id));
+    const auto open = bus();
+    raise(((*open).*method)(id_of(id), r.address, bytes, r.size), *open, text("writing", r, id));
   }
 
-  std::unique_ptr<Bus> bus_;
+  std::shared_ptr<Bus> bus_;
 };
 
 // The group, and its last reading: a row that did not come stays as it was.
 class PyGroup {
  public:
   PyGroup(std::shared_ptr<PyBus> bus, std::vector<ServoJoint> joints)
-      : bus_(std::move(bus)), group_(bus_->bus(), std::move(joints)) {}
+      : bus_(std::move(bus)), group_(*bus_->bus(), std::move(joints)) {}
 
   void check_servos() {
-    (void)bus_->bus();
+    const auto open = bus_->bus();
     group_.check_servos();
   }
   void activate() {
-    (void)bus_->bus();
+    const auto open = bus_->bus();
     group_.activate(&state_);
   }
   Fault read() {
-    (void)bus_->bus();
+    const auto open = bus_->bus();
     return group_.read(&state_);
   }
   Fault torque_off() {
-    (void)bus_->bus();
+    const auto open = bus_->bus();
     return group_.torque_off();
   }
   Fault write(const double* goal_rad) {
-    (void)bus_->bus();
+    const auto open = bus_->bus();
     return group_.write(goal_rad);
   }
   const ServoGroup& group() const { return group_; }
@@ -331,8 +341,8 @@ void bind_bus(py::module_& m) {
   py::class_<PyBus, std::shared_ptr<PyBus>>(m, "Bus", "A servo bus, opened for this program alone.")
       .def(py::init<const std::string&, int, double, int>(), unlocked, "port"_a, "baud_rate"_a = 1000000,
            "reply_timeout_s"_a = 0.02, "retries"_a = 1)
-      .def_property_readonly("port", [](const PyBus& b) { return b.bus().port(); })
-      .def_property_readonly("counters", [](const PyBus& b) { return b.bus().counters(); })
+      .def_property_readonly("port", [](const PyBus& b) { return b.bus()->port(); })
+      .def_property_readonly("counters", [](const PyBus& b) { return b.bus()->counters(); })
       .def("ping", &PyBus::ping, unlocked, "servo_id"_a)
       .def("read", &PyBus::read, unlocked, "servo_id"_a, "register"_a)
       .def("write", &PyBus::write, unlocked, "servo_id"_a, "register"_a, "value"_a)
@@ -443,7 +453,8 @@ void bind_virtual_bus(py::module_& m) {
     }
   };
   py::class_<PyVirtualBus>(m, "VirtualBus", "Simulated STS3215 servos behind a pseudo-terminal.")
-      .def(py::init([](const std::vector<int>& servo_ids, const std::optional<std::string>& link) {
+      .def(py::init([](const std::vector<int>& servo_ids, const std::optional<std::string>& link,
+                       const std::optional<std::vector<double>>& start_ticks) {
              std::vector<uint8_t> ids;
              for (const int id : servo_ids) {
                if (id < 0 || id >= kBroadcastId) {
@@ -452,9 +463,11 @@ void bind_virtual_bus(py::module_& m) {
                }
                ids.push_back(static_cast<uint8_t>(id));
              }
-             return PyVirtualBus{std::make_unique<VirtualBus>(ids, link.value_or("")), nullptr};
+             return PyVirtualBus{
+                 std::make_unique<VirtualBus>(ids, link.value_or(""), start_ticks.value_or(std::vector<double>())),
+                 nullptr};
            }),
-           "servo_ids"_a = std::vector<int>{1, 2, 3, 4, 5, 6}, "link"_a = py::none())
+           "servo_ids"_a = std::vector<int>{1, 2, 3, 4, 5, 6}, "link"_a = py::none(), "start_ticks"_a = py::none())
       .def_property_readonly("port", [](const PyVirtualBus& b) { return b.open().port(); })
       .def(
           "exchange",
@@ -474,16 +487,10 @@ void bind_virtual_bus(py::module_& m) {
             return out;
           },
           "position_ticks"_a, "speed_ticks_s"_a, "load_permille"_a, "dt_s"_a)
-      .def(
-          "start_first_order_arm",
-          [](PyVirtualBus& b, const std::vector<double>& start_ticks) {
-            if (start_ticks.size() != b.open().size()) {
-              throw BusError(ErrorKind::kBadRequest, "start_ticks: expected one for each servo");
-            }
-            b.arm.reset();
-            b.arm = std::make_unique<FirstOrderArm>(b.open(), start_ticks);
-          },
-          "start_ticks"_a)
+      .def("start_first_order_arm",
+           [](PyVirtualBus& b) {
+             if (!b.arm) b.arm = std::make_unique<FirstOrderArm>(b.open());
+           })
       .def(
           "get",
           [](const PyVirtualBus& b, uint8_t id, const std::string& name) {

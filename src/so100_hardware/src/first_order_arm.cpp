@@ -5,16 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <utility>
 
 namespace so100 {
 
-FirstOrderArm::FirstOrderArm(VirtualBus& bus, std::vector<double> start_ticks)
-    : bus_(bus), position_ticks_(std::move(start_ticks)) {
-  // One exchange before anybody can read: the servos are where the arm starts.
-  const std::vector<double> rest(position_ticks_.size(), 0.0);
-  std::vector<ServoSetpoint> setpoints(position_ticks_.size());
-  bus_.exchange(position_ticks_.data(), rest.data(), rest.data(), 0.0, setpoints.data());
+FirstOrderArm::FirstOrderArm(VirtualBus& bus) : bus_(bus), position_ticks_(bus.actual_ticks()) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

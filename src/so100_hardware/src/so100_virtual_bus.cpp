@@ -61,19 +61,14 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  if (ticks.empty()) ticks.assign(ids.size(), 2048.0);
-  if (ticks.size() != ids.size()) {
-    std::cerr << "so100_virtual_bus: --ticks: expected " << ids.size() << " numbers, found " << ticks.size() << "\n";
-    return 2;
-  }
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   try {
-    so100::VirtualBus bus(std::vector<uint8_t>(ids.begin(), ids.end()), link);
-    const so100::FirstOrderArm arm(bus, ticks);
+    so100::VirtualBus bus(std::vector<uint8_t>(ids.begin(), ids.end()), link, ticks);
+    const so100::FirstOrderArm arm(bus);
     std::cout << bus.port() << std::endl;
     int signal = 0;
     sigwait(&stop, &signal);

@@ -26,6 +26,7 @@ constexpr int kPacketPatienceMs = 20;
 // A program that was killed leaves the terminal marked exclusive, and the mark would keep its successor out. After
 // this long without a byte nobody is taken to be driving.
 constexpr int kIdleMs = 500;
+constexpr double kMiddleTicks = 2048.0;
 
 [[noreturn]] void throw_errno(const std::string& what) {
   throw BusError(ErrorKind::kBadRequest, "virtual bus: " + what + ": " + std::strerror(errno));
@@ -50,14 +51,20 @@ bool links_to(const std::string& link, const std::string& port) {
 
 }  // namespace
 
-VirtualBus::VirtualBus(const std::vector<uint8_t>& servo_ids, const std::string& link) : link_(link) {
+VirtualBus::VirtualBus(const std::vector<uint8_t>& servo_ids, const std::string& link,
+                       const std::vector<double>& start_ticks)
+    : link_(link) {
+  if (!start_ticks.empty() && start_ticks.size() != servo_ids.size()) {
+    throw BusError(ErrorKind::kBadRequest, "virtual bus: start_ticks: expected " + std::to_string(servo_ids.size()) +
+                                               " numbers, found " + std::to_string(start_ticks.size()));
+  }
   for (std::size_t i = 0; i < servo_ids.size(); ++i) {
     const uint8_t id = servo_ids[i];
     if (id >= kBroadcastId || std::count(servo_ids.begin(), servo_ids.end(), id) != 1) {
       throw BusError(ErrorKind::kBadRequest, "virtual bus: servo_ids: expected different ids of 0 to 253, found " +
                                                  std::to_string(id) + (id < kBroadcastId ? " twice" : ""));
     }
-    servos_.push_back({VirtualServo(id)});
+    servos_.push_back({VirtualServo(id, start_ticks.empty() ? kMiddleTicks : start_ticks[i])});
   }
   replies_.reserve(servo_ids.size());
   char name[64];
@@ -104,6 +111,13 @@ void VirtualBus::exchange(const double* position_ticks, const double* speed_tick
     servos_[i].servo.present(position_ticks[i], speed_ticks_s[i], load_permille[i], dt_s);
     setpoints[i] = servos_[i].servo.setpoint();
   }
+}
+
+std::vector<double> VirtualBus::actual_ticks() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<double> ticks;
+  for (const Slot& slot : servos_) ticks.push_back(slot.servo.actual_ticks());
+  return ticks;
 }
 
 VirtualBus::Slot& VirtualBus::slot_of(uint8_t servo_id) {

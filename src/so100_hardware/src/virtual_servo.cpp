@@ -46,10 +46,11 @@ double wrap_turn(double ticks) { return ticks - kTicksPerTurn * std::floor(ticks
 
 }  // namespace
 
-VirtualServo::VirtualServo(uint8_t id) noexcept : actual_ticks_(kMiddleTicks), profile_ticks_(kMiddleTicks) {
+VirtualServo::VirtualServo(uint8_t id, double start_ticks) noexcept : actual_ticks_(start_ticks), profile_ticks_(0.0) {
   for (const Register& r : kRegisters) set(r, r.decode(r.initial));
   set(kId, id);
   show_present();
+  profile_ticks_ = get(kPresentPosition);
 }
 
 uint8_t VirtualServo::id() const noexcept { return memory_[kId.address]; }

@@ -16,8 +16,8 @@ constexpr double kStepS = 0.005;
 // Without torque a shaft stays where it is. Runs in a thread of its own until destroyed.
 class FirstOrderArm {
  public:
-  // The bus must outlive the arm; start_ticks has its size.
-  FirstOrderArm(VirtualBus& bus, std::vector<double> start_ticks);
+  // Starts where the bus's shafts stand. The bus must outlive the arm.
+  explicit FirstOrderArm(VirtualBus& bus);
   ~FirstOrderArm();
   FirstOrderArm(const FirstOrderArm&) = delete;
   FirstOrderArm& operator=(const FirstOrderArm&) = delete;

@@ -17,8 +17,10 @@ namespace so100 {
 class VirtualBus {
  public:
   // `link`: a symbolic link to the port that is made here and removed by the destructor; empty for none. A link that
-  // is already there is replaced, any other file is not. Throws BusError (kBadRequest).
-  VirtualBus(const std::vector<uint8_t>& servo_ids, const std::string& link);
+  // is already there is replaced, any other file is not. `start_ticks`: where each shaft stands until the first
+  // exchange, since a program may read it before that; empty for the middle, 2048. Throws BusError (kBadRequest).
+  VirtualBus(const std::vector<uint8_t>& servo_ids, const std::string& link,
+             const std::vector<double>& start_ticks = {});
   ~VirtualBus();
   VirtualBus(const VirtualBus&) = delete;
   VirtualBus& operator=(const VirtualBus&) = delete;
@@ -30,6 +32,9 @@ class VirtualBus {
   // What each shaft does now (arrays of size()), then the servos' profiles move on by dt_s and tell where to.
   void exchange(const double* position_ticks, const double* speed_ticks_s, const double* load_permille, double dt_s,
                 ServoSetpoint* setpoints) noexcept;
+
+  // Each shaft's position as last given.
+  std::vector<double> actual_ticks() const;
 
   // Any register of a servo, past access rules and locks. Throws BusError (kBadRequest) for an unknown id, or a value
   // that the register cannot hold.

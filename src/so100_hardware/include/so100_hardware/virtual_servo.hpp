@@ -17,7 +17,7 @@ struct ServoSetpoint {
 
 class VirtualServo {
  public:
-  explicit VirtualServo(uint8_t id) noexcept;
+  VirtualServo(uint8_t id, double start_ticks) noexcept;
 
   uint8_t id() const noexcept;
   uint8_t error_bits() const noexcept;
@@ -39,6 +39,7 @@ class VirtualServo {
   // homing offset and may lie outside one turn; load is 1000 at full drive.
   void present(double actual_ticks, double speed_ticks_s, double load_permille, double dt_s) noexcept;
   ServoSetpoint setpoint() const noexcept;
+  double actual_ticks() const noexcept { return actual_ticks_; }
 
  private:
   struct PendingWrite {

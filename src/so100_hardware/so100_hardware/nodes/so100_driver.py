@@ -1,0 +1,188 @@
+"""so100_driver: the arm's servos under the topics of joint_trajectory_controller and joint_state_broadcaster.
+
+For hosts without ros2_control. What it does is in so100_hardware.arm_driver; here is only its connection to ROS.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header, String
+from trajectory_msgs.msg import JointTrajectory
+
+from so100_hardware import BusError, PortNotFoundError
+from so100_hardware.arm_driver import ArmDriver
+from so100_hardware.description import DescriptionError, parse_description
+from so100_hardware.health import HealthReporter
+from so100_hardware.trajectory import Trajectory, TrajectoryPoint, TrajectoryRejectedError
+
+FATAL_EXIT_CODE = 2
+DIAGNOSTICS_PERIOD_S = 1.0
+
+
+def trajectory_from(message: JointTrajectory) -> Trajectory:
+    """The message without ROS; a stamp of 0 means now."""
+    stamp = message.header.stamp
+    points = [
+        TrajectoryPoint(
+            p.time_from_start.sec + p.time_from_start.nanosec * 1e-9,
+            p.positions,
+            p.velocities,
+            p.accelerations,
+            p.effort,
+        )
+        for p in message.points
+    ]
+    start_s = stamp.sec + stamp.nanosec * 1e-9 if stamp.sec or stamp.nanosec else None
+    return Trajectory(message.joint_names, points, start_s)
+
+
+class So100Driver(Node):
+    """Timer-driven: one bus cycle a tick, diagnostics once a second. All callbacks run in one thread."""
+
+    def __init__(self) -> None:
+        super().__init__("so100_driver")
+        describe = ParameterDescriptor
+        urdf = self.declare_parameter(
+            "robot_description",
+            "",
+            describe(description="URDF whose <ros2_control> block names port, baud rate and joints", read_only=True),
+        ).value
+        rate_hz = self.declare_parameter(
+            "update_rate",
+            100.0,
+            describe(
+                description="bus cycles a second (Hz)",
+                read_only=True,
+                floating_point_range=[FloatingPointRange(from_value=10.0, to_value=500.0)],
+            ),
+        ).value
+        self._torque_off_on_exit = self.declare_parameter(
+            "torque_off_on_exit",
+            True,
+            describe(description="let go of the arm when the node ends; false leaves it holding its last goal"),
+        )
+        port_timeout_s = self.declare_parameter(
+            "port_timeout_s",
+            10.0,
+            describe(
+                description="how long to wait at the start for usb_port to appear (s); simulators start beside the driver",
+                read_only=True,
+                floating_point_range=[FloatingPointRange(from_value=0.0, to_value=600.0)],
+            ),
+        ).value
+
+        self._driver = ArmDriver(parse_description(urdf))
+        self._health = HealthReporter()
+        self._names = list(self._driver.description.joint_names)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._description = self.create_publisher(String, "robot_description", latched)
+        self._description.publish(String(data=urdf))
+        self._joint_states = self.create_publisher(JointState, "joint_states", 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", 10)
+        self._connect(port_timeout_s)
+        self.create_subscription(
+            JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._take_trajectory, 10
+        )
+        self.create_timer(1.0 / rate_hz, self._cycle)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+
+    def _now_s(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _connect(self, port_timeout_s: float) -> None:
+        deadline_s = time.monotonic() + port_timeout_s
+        port = self._driver.description.usb_port
+        told = False
+        while True:
+            try:
+                self._driver.connect(self._now_s())
+                break
+            except PortNotFoundError:
+                if time.monotonic() >= deadline_s or not rclpy.ok():
+                    raise
+            if not told:
+                self.get_logger().info(f"waiting up to {port_timeout_s:g} s for {port}")
+                told = True
+            time.sleep(0.1)
+        self.get_logger().info(f"{len(self._names)} servos on {port}, torque on, holding")
+
+    def _take_trajectory(self, message: JointTrajectory) -> None:
+        try:
+            self._driver.accept(trajectory_from(message), self._now_s())
+        except TrajectoryRejectedError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+
+    def _cycle(self) -> None:
+        was_connected = self._driver.connected
+        stamp = self.get_clock().now()
+        state = self._driver.cycle(stamp.nanoseconds * 1e-9)
+        if state is not None:
+            self._joint_states.publish(
+                JointState(
+                    header=Header(stamp=stamp.to_msg()),
+                    name=self._names,
+                    position=state.position_rad,
+                    velocity=state.velocity_rad_s,
+                    effort=state.effort,
+                )
+            )
+        if was_connected and not self._driver.connected:
+            self.get_logger().error(f"{self._driver.trouble}; the bus is lost, reconnecting when it is back")
+        elif not was_connected and self._driver.connected:
+            self.get_logger().info("the bus is back, goals set to the present positions, torque on, holding")
+
+    def _publish_diagnostics(self) -> None:
+        port = self._driver.description.usb_port
+        statuses = [
+            DiagnosticStatus(
+                level=bytes([h.level]),
+                name=f"so100_driver: {h.name}",
+                message=h.message,
+                hardware_id=port,
+                values=[KeyValue(key=key, value=value) for key, value in h.values.items()],
+            )
+            for h in self._health.report(self._driver)
+        ]
+        self._diagnostics.publish(
+            DiagnosticArray(header=Header(stamp=self.get_clock().now().to_msg()), status=statuses)
+        )
+
+    def let_go(self) -> None:
+        """The end: torque off where the parameter says so, then the bus is closed."""
+        fault = self._driver.shut_down(bool(self._torque_off_on_exit.value))
+        if fault:
+            self.get_logger().error(f"torque off failed ({fault}): the arm may still be stiff")
+
+
+def main() -> None:
+    rclpy.init()
+    logger = rclpy.logging.get_logger("so100_driver")
+    node = None
+    code = 0
+    try:
+        node = So100Driver()
+        rclpy.spin(node)
+    except (BusError, DescriptionError) as error:
+        logger.fatal(str(error))
+        code = FATAL_EXIT_CODE
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.let_go()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
