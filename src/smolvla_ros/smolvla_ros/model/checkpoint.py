@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from smolvla_ros.model.config import DEFAULT_BACKBONE, SMOLVLM2_500M, BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.errors import CheckpointError, mismatch
 from smolvla_ros.model.expert import expert_layers
@@ -21,6 +19,7 @@ from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.processors import Processors, read_processors, write_processors
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import TOKENIZER_FILE, InstructionTokenizer
+from smolvla_ros.model.uninitialised import uninitialised
 from smolvla_ros.model.weights import WEIGHTS_FILE, load_weights, read_lm_head, save_weights
 
 CONFIG_FILE = "config.json"
@@ -69,7 +68,7 @@ def load_model(folder: str | Path, device: str = "cpu") -> SmolVLA:
     backbone = load_backbone(folder, config)
     expert_layers(config, backbone.text, str(folder / CONFIG_FILE))
     _check_image_size(config, backbone, folder)
-    with torch.device("meta"):
+    with uninitialised():
         model = SmolVLA(config, backbone)
     load_weights(model, folder / WEIGHTS_FILE)
     return model.to(device).eval().requires_grad_(False)

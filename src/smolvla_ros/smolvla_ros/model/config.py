@@ -217,8 +217,9 @@ class SmolVLAConfig:
                 f"{where}: min_period", f"between 0 and max_period {self.max_period}", self.min_period, "correct it"
             )
         size = self.resize_imgs_with_padding
-        if size is not None and (len(size) != 2 or size[0] != size[1] or size[0] < 1):
-            raise mismatch(f"{where}: resize_imgs_with_padding", "[side, side], a square", list(size), "correct it")
+        square = isinstance(size, tuple) and len(size) == 2 and isinstance(size[0], int) and size[0] == size[1] > 0
+        if size is not None and not square:
+            raise mismatch(f"{where}: resize_imgs_with_padding", "[side, side], a square", size, "correct it")
         for feature, limit in ((STATE, self.max_state_dim), (ACTION, self.max_action_dim)):
             side = self.input_features if feature == STATE else self.output_features
             found = next((f for f in side if f.name == feature), None)

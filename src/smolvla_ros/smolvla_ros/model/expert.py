@@ -48,6 +48,10 @@ def language_layer_count(config: SmolVLAConfig, text: TextConfig) -> int:
 
 def expert_layers(config: SmolVLAConfig, text: TextConfig, where: str = "config.json") -> tuple[ExpertLayer, ...]:
     """Which language layer each expert layer reads, and how. Raises CheckpointError where the counts do not fit."""
+    width = expert_width(config, text)
+    if width < 2 or width % 2:
+        found = f"{config.expert_width_multiplier} * {text.hidden_size}"
+        raise mismatch(f"{where}: expert_width_multiplier", "one that makes the width even", found, "correct it")
     language_count = language_layer_count(config, text)
     count = config.num_expert_layers if config.num_expert_layers > 0 else language_count
     if language_count % count:

@@ -67,7 +67,7 @@ def make_normalizer(
 
     LeRobot passes values through unchanged where the key is missing; an arm would then move on raw model outputs.
     """
-    if mode not in REQUIRED_STATISTICS:
+    if not isinstance(mode, str) or mode not in REQUIRED_STATISTICS:
         raise mismatch(f"{where}: norm_map", "one of " + ", ".join(REQUIRED_STATISTICS), mode, "correct it")
     if mode == "IDENTITY":
         return Normalizer(mode, torch.empty(0), torch.empty(0), epsilon)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
-from smolvla_ros.model.errors import CheckpointError, mismatch
+from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.normalization import EPSILON, Normalizer, Statistics, make_normalizer
 from smolvla_ros.model.weights import read_tensors
@@ -48,9 +48,9 @@ def read_processors(folder: Path, config: SmolVLAConfig) -> Processors:
     state, statistics = _normalizer(folder, PREPROCESSOR, pre, NORMALIZER, config, STATE)
     action, _ = _normalizer(folder, POSTPROCESSOR, post, UNNORMALIZER, config, ACTION)
     return Processors(
-        rename_map=dict(pre.get(RENAME, {}).get("config", {}).get("rename_map") or {}),
+        rename_map=_rename_map(folder / f"{PREPROCESSOR}.json", pre),
         newline=NEW_LINE in pre,
-        max_length=int(pre.get(TOKENIZER, {}).get("config", {}).get("max_length", config.tokenizer_max_length)),
+        max_length=_max_length(folder / f"{PREPROCESSOR}.json", pre, config.tokenizer_max_length),
         state=state,
         action=action,
         statistics=statistics,
@@ -101,42 +101,67 @@ def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig
         write_json(folder / f"{file}.json", {"name": file, "steps": entries})
 
 
-def _steps(path: Path, known: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
+@dataclass(frozen=True)
+class _Step:
+    """One step of a file: its settings and the name of its state file, None where it has none."""
+
+    settings: Mapping[str, Any]
+    state_file: str | None
+
+
+def _steps(path: Path, known: tuple[str, ...]) -> dict[str, _Step]:
     """The file's steps by name; an unknown one could change the numbers, so it is refused."""
     steps = read_json(path, REMEDY).get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps):
         raise mismatch(f"{path}: steps", "a list of steps", steps, REMEDY)
     by_name = {}
     for step in steps:
-        name = step.get("registry_name")
+        name, settings, state_file = step.get("registry_name"), step.get("config"), step.get("state_file")
         if name not in known + WITHOUT_EFFECT:
             found = name or step.get("class")
             raise mismatch(f"{path}: steps", "steps among " + ", ".join(known + WITHOUT_EFFECT), found, REMEDY)
-        by_name[str(name)] = step
+        if settings is not None and not isinstance(settings, Mapping):
+            raise mismatch(f"{path}: {name}.config", "a mapping", settings, REMEDY)
+        if state_file is not None and (not isinstance(state_file, str) or Path(state_file).name != state_file):
+            raise mismatch(f"{path}: {name}.state_file", "a file name in the checkpoint's folder", state_file, REMEDY)
+        by_name[name] = _Step(settings or {}, state_file)
     return by_name
 
 
+def _rename_map(path: Path, steps: Mapping[str, _Step]) -> dict[str, str]:
+    renames = steps[RENAME].settings.get("rename_map") if RENAME in steps else None
+    texts = isinstance(renames, Mapping) and all(isinstance(text, str) for pair in renames.items() for text in pair)
+    if renames is not None and not texts:
+        raise mismatch(f"{path}: rename_map", "a mapping of names", renames, REMEDY)
+    return dict(renames or {})
+
+
+def _max_length(path: Path, steps: Mapping[str, _Step], default: int) -> int:
+    value = steps[TOKENIZER].settings.get("max_length", default) if TOKENIZER in steps else default
+    if not isinstance(value, int) or value < 1:
+        raise mismatch(f"{path}: max_length", "a whole number above 0", value, REMEDY)
+    return value
+
+
 def _normalizer(
-    folder: Path, file: str, steps: Mapping[str, Mapping[str, Any]], name: str, config: SmolVLAConfig, feature: str
+    folder: Path, file: str, steps: Mapping[str, _Step], name: str, config: SmolVLAConfig, feature: str
 ) -> tuple[Normalizer, Statistics]:
+    path = folder / f"{file}.json"
     step = steps.get(name)
     if step is None:
-        raise mismatch(f"{folder / file}.json: steps", f"a {name}", "none", REMEDY)
-    settings = step.get("config") or {}
-    kind = "STATE" if feature == STATE else "ACTION"
-    mode = (settings.get("norm_map") or {}).get(kind, config.normalization(kind))
-    width = config.state_dim if feature == STATE else config.action_dim
-    state_file = step.get("state_file")
+        raise mismatch(f"{path}: steps", f"a {name}", "none", REMEDY)
+    kind, width = ("STATE", config.state_dim) if feature == STATE else ("ACTION", config.action_dim)
+    norm_map, epsilon = step.settings.get("norm_map"), step.settings.get("eps", EPSILON)
+    if norm_map is not None and not isinstance(norm_map, Mapping):
+        raise mismatch(f"{path}: {name}.norm_map", "a mapping", norm_map, REMEDY)
+    if not isinstance(epsilon, float) or not 0 <= epsilon < 1:
+        raise mismatch(f"{path}: {name}.eps", "a number from 0 to 1", epsilon, REMEDY)
+    mode = (norm_map or {}).get(kind, config.normalization(kind))
     statistics: dict[str, dict[str, Any]] = {}
-    path = folder / f"{file}.json"
-    if state_file is not None:
-        if not isinstance(state_file, str) or Path(state_file).name != state_file:
-            raise mismatch(f"{path}: state_file", "a file name in the checkpoint's folder", state_file, REMEDY)
-        path = folder / state_file
-        for key, value in read_tensors(path).items():
+    where = path
+    if step.state_file is not None:
+        where = folder / step.state_file
+        for key, value in read_tensors(where).items():
             owner, _, statistic = key.rpartition(".")
             statistics.setdefault(owner, {})[statistic] = value
-    epsilon = settings.get("eps", EPSILON)
-    if not isinstance(epsilon, float) or not 0 <= epsilon < 1:
-        raise CheckpointError(f"{folder / file}.json: eps: expected a small number, found {epsilon!r}; {REMEDY}")
-    return make_normalizer(mode, feature, width, statistics, str(path), epsilon), statistics
+    return make_normalizer(mode, feature, width, statistics, str(where), epsilon), statistics

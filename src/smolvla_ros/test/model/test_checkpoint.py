@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,57 @@ def test_a_file_that_is_not_there_is_named(folder: Path, name: str) -> None:
 def test_wrong_config_names_field_expected_and_found(folder: Path, field: str, value: object, expected: str) -> None:
     edit_json(folder / "config.json", lambda config: config.update({field: value}))
     assert expected in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "expected"),
+    [
+        ("text_config", "hidden_size", None, "text_config: missing: hidden_size"),
+        ("text_config", "num_key_value_heads", 3, "num_key_value_heads: expected a divisor of num_attention_heads 4"),
+        ("text_config", "attention_bias", True, "text_config.attention_bias: expected false"),
+        ("vision_config", "num_attention_heads", 7, "num_attention_heads: expected a divisor of hidden_size 48"),
+        ("vision_config", "patch_size", 0, "vision_config.patch_size: expected a number above 0, found 0"),
+    ],
+)
+def test_wrong_backbone_names_field_expected_and_found(
+    folder: Path, section: str, field: str, value: object, expected: str
+) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config[section].pop(field, None)
+        if value is not None:
+            config[section][field] = value
+
+    edit_json(folder / "backbone" / "config.json", change)
+    assert expected in refusal(folder)
+
+
+@pytest.mark.parametrize("file", ["config.json", "backbone/config.json", "policy_preprocessor.json"])
+def test_no_wrong_field_ends_in_another_error(folder: Path, file: str) -> None:
+    """Every field of every file in turn replaced by what it must not be: loaded all the same, or refused."""
+    path = folder / file
+    original, refused = path.read_text(), 0
+    for keys in list(leaves(json.loads(original))):
+        for wrong in (None, "wrong", -1, 2.5, [], {}, [None], {"wrong": None}):
+            value = json.loads(original)
+            place = value
+            for key in keys[:-1]:
+                place = place[key]
+            place[keys[-1]] = wrong
+            path.write_text(json.dumps(value))
+            try:
+                load_checkpoint(folder)
+            except CheckpointError:
+                refused += 1
+    assert refused > 20
+
+
+def leaves(value: Any) -> Iterator[tuple[Any, ...]]:
+    """The paths of all values inside nested mappings and lists, containers included."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        yield (key,)
+        for path in leaves(child):
+            yield (key, *path)
 
 
 def test_statistics_under_another_name_are_refused_with_the_ways_out(folder: Path) -> None:
