@@ -74,7 +74,7 @@ class So100Driver(Node):
             "port_timeout_s",
             10.0,
             describe(
-                description="how long to wait at the start for usb_port to appear (s); simulators start beside the driver",
+                description="how long to wait at the start for usb_port to appear (s)",
                 read_only=True,
                 floating_point_range=[FloatingPointRange(from_value=0.0, to_value=600.0)],
             ),
