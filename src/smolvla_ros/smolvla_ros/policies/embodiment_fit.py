@@ -11,14 +11,11 @@ from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, Checkpoint
 from smolvla_ros.model.config import ACTION, STATE
 from smolvla_ros.model.joint_statistics import joint_ranges
 from smolvla_ros.model.normalization import Normalizer
+from smolvla_ros.policies.interface import EmbodimentMismatch
 
 RANGE_MARGIN = 0.05
 """Of a joint's range: two arms' calibrations differ by some degrees."""
 RADIANS_REACH = 2 * np.pi
-
-
-class EmbodimentMismatch(ValueError):
-    """A checkpoint does not fit the robot. The message names the field, expected, found and what to do."""
 
 
 def fit_cameras(checkpoint: Checkpoint, embodiment: Embodiment, rename_map: Mapping[str, str]) -> dict[str, str]:

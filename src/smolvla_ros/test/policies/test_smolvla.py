@@ -15,8 +15,7 @@ from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, load_checkpoint, save_
 from smolvla_ros.model.config import STATE
 from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS
 from smolvla_ros.model.random_checkpoint import random_checkpoint
-from smolvla_ros.policies.embodiment_fit import EmbodimentMismatch
-from smolvla_ros.policies.interface import Observation, PolicyRefusal
+from smolvla_ros.policies.interface import EmbodimentMismatch, Observation, PolicyRefusal
 from smolvla_ros.policies.registry import make_policy
 from smolvla_ros.policies.smolvla import SmolVLAPolicy
 from smolvla_ros.units import LeRobotUnits
