@@ -13,6 +13,10 @@ class PolicyRefusal(ValueError):
     """The policy will not act on this observation or instruction. The message is for the operator."""
 
 
+class EmbodimentMismatch(ValueError):
+    """A policy does not fit the robot. The message names the field, expected, found and what to do."""
+
+
 @dataclass(frozen=True)
 class ObjectPose:
     """Where the simulator has an object. `quaternion` is (w, x, y, z), `position` in metres from the arm's base."""

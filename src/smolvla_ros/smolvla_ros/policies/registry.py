@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smolvla_ros.embodiment import Embodiment
-from smolvla_ros.policies.interface import Policy
+from smolvla_ros.embodiment import Embodiment, EmbodimentError
+from smolvla_ros.model.errors import CheckpointError
+from smolvla_ros.policies.interface import EmbodimentMismatch, Policy
 
 SCRIPTED = "scripted"
 
 
 class UnknownPolicy(ValueError):
     """Neither a policy's name nor a checkpoint folder."""
+
+
+# what `make_policy` raises, with messages for the operator
+CONFIGURATION_ERRORS = (CheckpointError, EmbodimentError, EmbodimentMismatch, UnknownPolicy)
 
 
 def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: int = 0, num_steps: int = 0) -> Policy:

@@ -1,0 +1,96 @@
+"""The one filter: nothing reaches a controller that has not passed it.
+
+A chunk that is not finite, or whose first row is not where the arm can be, is refused whole. Rows outside position,
+velocity or acceleration limits are moved to the nearest position inside them and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.execution.timeline import ChunkRejected
+
+
+@dataclass(frozen=True)
+class MotionLimits:
+    """Per joint, (joints,): rad, rad/s, rad/s^2."""
+
+    names: tuple[str, ...]
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+
+    @classmethod
+    def of(cls, embodiment: Embodiment) -> MotionLimits:
+        return cls(
+            embodiment.joint_names,
+            embodiment.lower_rad,
+            embodiment.upper_rad,
+            embodiment.max_velocity_rad_s,
+            embodiment.max_acceleration_rad_s2,
+        )
+
+
+def joint_columns(expected: Sequence[str], found: Sequence[str]) -> list[int]:
+    """Columns of `found` in the order of `expected`. Raises ChunkRejected where they are not the same joints."""
+    if sorted(expected) != sorted(found):
+        raise ChunkRejected(f"joint_names: expected {', '.join(expected)}; found {', '.join(found) or 'none'}")
+    return [list(found).index(name) for name in expected]
+
+
+def check_rows(positions: np.ndarray, step_s: float, limits: MotionLimits) -> None:
+    """Raises ChunkRejected where rows (rows, joints) are missing, malformed or not finite."""
+    if positions.ndim != 2 or not len(positions) or positions.shape[1] != len(limits.names):
+        raise ChunkRejected(f"positions: expected rows of {len(limits.names)} joints, found shape {positions.shape}")
+    if not np.isfinite(step_s) or step_s <= 0:
+        raise ChunkRejected(f"step: expected above 0 s, found {step_s:g} s")
+    if not np.isfinite(positions).all():
+        row, joint = np.argwhere(~np.isfinite(positions))[0]
+        raise ChunkRejected(
+            f"positions: row {row}, {limits.names[joint]}: expected a number, found {positions[row, joint]}"
+        )
+
+
+def check_jump(first_row: np.ndarray, present: np.ndarray, max_jump_rad: float, limits: MotionLimits) -> None:
+    """Raises ChunkRejected where a joint's first row is farther than max_jump_rad from where the joint is."""
+    jump = np.abs(first_row - present)
+    worst = int(np.argmax(jump))
+    if jump[worst] > max_jump_rad:
+        raise ChunkRejected(
+            f"jump: {limits.names[worst]} should go from {present[worst]:.2f} to {first_row[worst]:.2f} rad at once; "
+            f"at most {max_jump_rad:g} rad is taken (parameter max_jump)"
+        )
+
+
+def limit_motion(
+    times_s: np.ndarray,
+    positions: np.ndarray,
+    start_s: float,
+    start_position: np.ndarray,
+    start_velocity: np.ndarray,
+    limits: MotionLimits,
+) -> tuple[np.ndarray, int]:
+    """Rows (rows, joints) inside all limits, followed from a state in motion, and how many had to be changed.
+
+    Each row is reached from the one before at a mean velocity that lies inside the velocity limit and within
+    acceleration * time of the mean velocity before it.
+    """
+    limited = np.empty_like(positions)
+    before_s, before, velocity = start_s, start_position, start_velocity
+    for k, (time_s, wanted) in enumerate(zip(times_s, positions, strict=True)):
+        interval_s = time_s - before_s
+        change = limits.acceleration * interval_s
+        low = np.maximum(velocity - change, -limits.velocity)
+        high = np.minimum(velocity + change, limits.velocity)
+        # a start velocity beyond the limit leaves no room in between: braking then comes first
+        mean_velocity = np.clip((wanted - before) / interval_s, np.minimum(low, high), np.maximum(low, high))
+        limited[k] = np.clip(before + mean_velocity * interval_s, limits.lower, limits.upper)
+        velocity = (limited[k] - before) / interval_s
+        before_s, before = time_s, limited[k]
+    changed = int(np.any(np.abs(limited - positions) > 1e-9, axis=1).sum())
+    return limited, changed

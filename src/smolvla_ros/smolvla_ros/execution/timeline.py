@@ -1,0 +1,84 @@
+"""The timeline: rows of joint positions, each for a time, kept in order whatever order chunks arrive in.
+
+Row k of a chunk is for its observation's stamp + k * step. Rows whose time is past are late and dropped; of two rows
+for the same time the one seen later wins. The newest chunk is the whole future from its first row on: what an
+older chunk said beyond its end is dropped, so that the timeline never has a hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class ChunkRejected(ValueError):
+    """A chunk that cannot be executed. The message says what was expected and what was found."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What became of a chunk's rows."""
+
+    late: int
+    added: int
+
+
+class Timeline:
+    """State: the rows still to come, and the stamp of the newest observation that made one of them."""
+
+    def __init__(self, joints: int) -> None:
+        self._joints = joints
+        self._times: np.ndarray
+        self._positions: np.ndarray
+        self.flush()
+
+    def flush(self) -> None:
+        """Forgets all rows, and which observation was the newest."""
+        self._times = np.empty(0)
+        self._positions = np.empty((0, self._joints))
+        self._newest_observation_s = -np.inf
+
+    def land(self, observation_s: float, step_s: float, positions: np.ndarray, now_s: float) -> Landing:
+        """Puts a chunk's rows (rows, joints) on the timeline. Raises ChunkRejected, leaving the timeline as it was."""
+        if observation_s <= self._newest_observation_s:
+            behind = self._newest_observation_s - observation_s
+            raise ChunkRejected(
+                f"observation: expected one newer than the last chunk's, found one {behind:.3f} s older"
+                if behind > 0
+                else "observation: the same as the last chunk's"
+            )
+        times = observation_s + step_s * np.arange(len(positions))
+        late = int(np.searchsorted(times, now_s, side="right"))
+        if late == len(positions):
+            raise ChunkRejected(f"all {late} rows are past: the last was for {now_s - times[-1]:.3f} s ago")
+        # half a step before the first new row, so that no two rows demand a move in next to no time
+        kept = self._times < times[late] - 0.5 * step_s
+        self._times = np.concatenate([self._times[kept], times[late:]])
+        self._positions = np.concatenate([self._positions[kept], positions[late:]])
+        self._newest_observation_s = observation_s
+        return Landing(late, len(positions) - late)
+
+    def advance(self, now_s: float) -> int:
+        """Takes off the rows whose time has come; returns how many."""
+        executed = int(np.searchsorted(self._times, now_s, side="right"))
+        self._times, self._positions = self._times[executed:], self._positions[executed:]
+        return executed
+
+    def replace(self, positions: np.ndarray) -> None:
+        """The rows to come are these instead (same shape): what the safety filter let through."""
+        if positions.shape != self._positions.shape:
+            raise ValueError(f"expected positions of shape {self._positions.shape}, found {positions.shape}")
+        self._positions = positions.copy()
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times (rows,) and positions (rows, joints) still to come."""
+        return self._times.copy(), self._positions.copy()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    @property
+    def end_s(self) -> float:
+        """Time of the last row; -inf where there is none."""
+        return float(self._times[-1]) if len(self._times) else -np.inf

@@ -1,0 +1,107 @@
+"""Messages to arrays and back: stamps, rows of positions, images, poses. No decisions, no units: SI on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Duration as DurationMsg
+from builtin_interfaces.msg import Time as TimeMsg
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from smolvla_msgs.msg import JointPositions, SceneState
+from smolvla_ros.execution.trajectory import Trajectory
+from smolvla_ros.policies.interface import ObjectPose
+
+NANOSECONDS = 1_000_000_000
+
+
+class ImageError(ValueError):
+    """An image that cannot be read. The message says what was expected and what was found."""
+
+
+def seconds(stamp: TimeMsg | DurationMsg) -> float:
+    return stamp.sec + stamp.nanosec / NANOSECONDS
+
+
+def time_message(stamp_s: float) -> TimeMsg:
+    whole, nanoseconds = divmod(round(stamp_s * NANOSECONDS), NANOSECONDS)
+    return TimeMsg(sec=whole, nanosec=nanoseconds)
+
+
+def duration_message(duration_s: float) -> DurationMsg:
+    whole, nanoseconds = divmod(round(duration_s * NANOSECONDS), NANOSECONDS)
+    return DurationMsg(sec=whole, nanosec=nanoseconds)
+
+
+def rows_message(rows: np.ndarray) -> list[JointPositions]:
+    """Rows (rows, joints)."""
+    return [JointPositions(positions=row.tolist()) for row in rows]
+
+
+def rows_array(rows: Sequence[JointPositions]) -> np.ndarray:
+    """Rows (rows, joints); rows of different lengths give an array of one dimension, which no check lets through."""
+    lengths = {len(row.positions) for row in rows}
+    return np.array([row.positions for row in rows]) if len(lengths) == 1 else np.empty(len(rows))
+
+
+def joint_positions(message: JointState, names: Sequence[str]) -> np.ndarray | None:
+    """Positions (joints,) in the order of `names`; None where one is missing."""
+    by_name = dict(zip(message.name, message.position, strict=False))
+    return np.array([by_name[name] for name in names]) if all(name in by_name for name in names) else None
+
+
+def trajectory_message(trajectory: Trajectory, names: Sequence[str]) -> JointTrajectory:
+    """Starts at the first knot's time."""
+    message = JointTrajectory(joint_names=list(names))
+    start_s = float(trajectory.times_s[0])
+    message.header.stamp = time_message(start_s)
+    message.points = [
+        JointTrajectoryPoint(
+            positions=position.tolist(),
+            velocities=velocity.tolist(),
+            time_from_start=duration_message(time_s - start_s),
+        )
+        for time_s, position, velocity in zip(
+            trajectory.times_s.tolist(), trajectory.positions, trajectory.velocities, strict=True
+        )
+    ]
+    return message
+
+
+def image_array(message: Image | CompressedImage) -> np.ndarray:
+    """(height, width, 3) uint8 RGB. Raises ImageError."""
+    if isinstance(message, CompressedImage):
+        decoded = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise ImageError(f"expected a JPEG or PNG, found {len(message.data)} bytes of '{message.format}'")
+        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    if message.encoding not in ("rgb8", "bgr8"):
+        raise ImageError(f"expected encoding rgb8 or bgr8, found '{message.encoding}'")
+    if len(message.data) != message.height * message.step or message.step < 3 * message.width:
+        raise ImageError(f"expected {message.height} rows of {message.step} bytes, found {len(message.data)} bytes")
+    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
+    pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
+    return pixels if message.encoding == "rgb8" else pixels[..., ::-1]
+
+
+def object_poses(message: SceneState) -> dict[str, ObjectPose]:
+    poses = {}
+    for name, pose in zip(message.object_names, message.object_poses, strict=True):
+        p, q = pose.position, pose.orientation
+        poses[name] = ObjectPose(np.array([p.x, p.y, p.z]), np.array([q.w, q.x, q.y, q.z]))
+    return poses
+
+
+def diagnostics_message(
+    stamp: TimeMsg, name: str, level: bytes, summary: str, values: Mapping[str, object]
+) -> DiagnosticArray:
+    """One status for /diagnostics."""
+    pairs: Iterable[KeyValue] = (KeyValue(key=key, value=str(value)) for key, value in values.items())
+    status = DiagnosticStatus(name=name, level=level, message=summary, hardware_id="so100", values=list(pairs))
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = stamp
+    return message

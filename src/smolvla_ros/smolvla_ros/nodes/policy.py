@@ -1,0 +1,256 @@
+"""The policy node: answers each ChunkRequest with an ActionChunk made from the newest images and joint state.
+
+Inference runs in a thread of its own, so that images and joint states keep coming in; of requests that wait, only the
+newest is answered. The two threads meet in `_Inputs`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from smolvla_msgs.msg import ActionChunk, ChunkRequest, LatencySplit, SceneState
+from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
+from smolvla_ros.nodes.conversions import (
+    ImageError,
+    diagnostics_message,
+    duration_message,
+    image_array,
+    joint_positions,
+    object_poses,
+    rows_array,
+    rows_message,
+    seconds,
+    time_message,
+)
+from smolvla_ros.nodes.parameters import Parameter, declare
+from smolvla_ros.nodes.process import run_node
+from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
+from smolvla_ros.policies.registry import CONFIGURATION_ERRORS, make_policy
+
+PARAMETERS = (
+    Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
+    Parameter("policy", "scripted", "'scripted', or the folder of a SmolVLA checkpoint"),
+    Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
+    Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),
+    Parameter("num_steps", 0, "flow-matching steps; 0: the checkpoint's", (0, 1000)),
+    Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
+    Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
+    Parameter("joint_state_max_age", 0.3, "s; an older newest joint state is no observation", (0.01, 60.0)),
+)
+
+
+class NotReady(RuntimeError):
+    """An input is missing or stale. The message names the topic, what was expected and what was found."""
+
+
+@dataclass
+class _Inputs:
+    """The newest of everything; written by callbacks, read by the inference thread, both under `lock`."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    images: dict[str, Image | CompressedImage] = field(default_factory=dict)
+    joint_state: JointState | None = None
+    scene: SceneState | None = None
+    request: ChunkRequest | None = None
+    request_arrival_s: float = 0.0
+
+
+class PolicyNode(Node):
+    def __init__(self) -> None:
+        super().__init__("policy")
+        settings = declare(self, PARAMETERS)
+        if settings["image_transport"] not in ("raw", "compressed"):
+            raise EmbodimentError(f"image_transport: expected raw or compressed, found '{settings['image_transport']}'")
+        self._settings = settings
+        self._embodiment: Embodiment = load_embodiment(settings["embodiment"])
+        started = time.monotonic()
+        self._policy = make_policy(
+            settings["policy"],
+            self._embodiment,
+            device=settings["device"],
+            seed=settings["seed"],
+            num_steps=settings["num_steps"],
+        )
+        self._label = self._policy.name if settings["policy"] == self._policy.name else Path(settings["policy"]).name
+        self.get_logger().info(f"policy {self._label} ready after {time.monotonic() - started:.1f} s")
+        self._inputs = _Inputs()
+        self._topics = {name: self._image_topic(name) for name in self._policy.cameras}
+        self._image_stamps: dict[str, float] = {}
+        self._next_id = 1
+        self._trouble = ""
+        self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", QoSProfile(depth=5))
+        self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
+        image_type = Image if settings["image_transport"] == "raw" else CompressedImage
+        for name, topic in self._topics.items():
+            self.create_subscription(
+                image_type, topic, lambda message, name=name: self._on_image(name, message), qos_profile_sensor_data
+            )
+        self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
+        if self._policy.needs_objects:
+            self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
+        self.create_subscription(ChunkRequest, "chunk_request", self._on_request, QoSProfile(depth=5))
+        self.create_timer(1.0, self._publish_diagnostics)
+        self._wake = threading.Event()
+        self._closing = False
+        self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._worker.start()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+        self._worker.join(timeout=5.0)
+
+    def _image_topic(self, camera: str) -> str:
+        topic = self._embodiment.camera(camera).topic.lstrip("/")
+        return topic if self._settings["image_transport"] == "raw" else f"{topic}/compressed"
+
+    # callbacks: keep the newest
+
+    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
+        with self._inputs.lock:
+            self._inputs.images[camera] = message
+
+    def _on_joint_state(self, message: JointState) -> None:
+        with self._inputs.lock:
+            self._inputs.joint_state = message
+
+    def _on_scene(self, message: SceneState) -> None:
+        with self._inputs.lock:
+            self._inputs.scene = message
+
+    def _on_request(self, message: ChunkRequest) -> None:
+        with self._inputs.lock:
+            self._inputs.request, self._inputs.request_arrival_s = message, self._now_s()
+        self._wake.set()
+
+    # the inference thread
+
+    def _work(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            with self._inputs.lock:
+                request, self._inputs.request = self._inputs.request, None
+                arrival_s = self._inputs.request_arrival_s
+            if request is not None and not self._closing:
+                self._chunk_publisher.publish(self._answer(request, arrival_s))
+
+    def _answer(self, request: ChunkRequest, arrival_s: float) -> ActionChunk:
+        message = ActionChunk(
+            id=self._next_id,
+            request_id=request.id,
+            policy=self._label,
+            instruction=request.instruction,
+            joint_names=list(self._embodiment.joint_names),
+        )
+        self._next_id += 1
+        try:
+            if request.reset:
+                self._policy.reset()
+            observation, stamps = self._observe(request)
+            begun_s = self._now_s()
+            chunk = self._policy.infer(observation)
+            self._fill(message, chunk, observation, stamps)
+            message.latency = LatencySplit(
+                observation_age=begun_s - observation.stamp_s,
+                total=self._now_s() - arrival_s,
+                **{stage: float(chunk.latency_s.get(stage, 0.0)) for stage in _STAGES},
+            )
+            self._trouble = ""
+        except PolicyRefusal as refusal:
+            self._refuse(message, ActionChunk.STATUS_REFUSED, str(refusal))
+        except (NotReady, ImageError) as missing:
+            self._refuse(message, ActionChunk.STATUS_FAILED, str(missing))
+        except Exception as error:  # whatever a model raises must reach the operator, not end this thread
+            self._refuse(message, ActionChunk.STATUS_FAILED, f"inference failed: {type(error).__name__}: {error}")
+        message.header.stamp = self.get_clock().now().to_msg()
+        return message
+
+    def _refuse(self, message: ActionChunk, status: int, why: str) -> None:
+        message.status, message.message = status, why
+        if why != self._trouble:
+            self.get_logger().error(why)
+        self._trouble = why
+
+    def _observe(self, request: ChunkRequest) -> tuple[Observation, dict[str, float]]:
+        """The observation and the stamps of its images. Raises NotReady, ImageError."""
+        with self._inputs.lock:
+            images, joint_state, scene = dict(self._inputs.images), self._inputs.joint_state, self._inputs.scene
+        now_s = self._now_s()
+        joint_state_s = self._fresh("joint_states", joint_state, now_s, self._settings["joint_state_max_age"])
+        positions = joint_positions(joint_state, self._embodiment.joint_names) if joint_state else None
+        if positions is None:
+            expected = ", ".join(self._embodiment.joint_names)
+            found = ", ".join(joint_state.name if joint_state else ()) or "none"
+            raise NotReady(f"/joint_states: expected joints {expected}; found {found}")
+        max_age_s = self._settings["image_max_age"]
+        stamps = {name: self._fresh(topic, images.get(name), now_s, max_age_s) for name, topic in self._topics.items()}
+        if self._policy.needs_objects:
+            self._fresh("simulator/scene", scene, now_s, max_age_s)
+        return (
+            Observation(
+                stamp_s=min([joint_state_s, *stamps.values()]),
+                images={name: image_array(images[name]) for name in self._topics},
+                positions=positions,
+                instruction=request.instruction,
+                committed=rows_array(request.committed) if request.committed else None,
+                committed_start_s=seconds(request.committed_start),
+                delay_rows=request.delay_rows,
+                objects=object_poses(scene) if self._policy.needs_objects and scene else None,
+            ),
+            stamps | {"joint_states": joint_state_s},
+        )
+
+    def _fresh(self, topic: str, message: Any, now_s: float, max_age_s: float) -> float:
+        """The message's stamp. Raises NotReady where it is missing or too old."""
+        if message is None:
+            raise NotReady(f"/{topic}: nothing has come on it; is its publisher running?")
+        stamp_s = seconds(message.header.stamp)
+        if abs(now_s - stamp_s) > max_age_s:
+            raise NotReady(
+                f"/{topic}: expected a message of the last {max_age_s:g} s, the newest is {now_s - stamp_s:.2f} s old"
+            )
+        return stamp_s
+
+    def _fill(self, message: ActionChunk, chunk: Chunk, observation: Observation, stamps: dict[str, float]) -> None:
+        message.observation_stamp = time_message(observation.stamp_s)
+        message.step = duration_message(chunk.step_s)
+        message.positions = rows_message(np.asarray(chunk.positions, dtype=float))
+        message.joint_state_stamp = time_message(stamps["joint_states"])
+        message.camera_names = list(self._topics)
+        message.image_stamps = [time_message(stamps[name]) for name in self._topics]
+        message.image_reused = [self._image_stamps.get(name) == stamps[name] for name in self._topics]
+        self._image_stamps = {name: stamps[name] for name in self._topics}
+        message.prefix_rows, message.denoise_steps = chunk.prefix_rows, chunk.denoise_steps
+
+    def _publish_diagnostics(self) -> None:
+        level = DiagnosticStatus.ERROR if self._trouble else DiagnosticStatus.OK
+        values = {"policy": self._label, "answers": self._next_id - 1}
+        self._diagnostics.publish(
+            diagnostics_message(self.get_clock().now().to_msg(), "policy", level, self._trouble or "ready", values)
+        )
+
+    def _now_s(self) -> float:
+        return seconds(self.get_clock().now().to_msg())
+
+
+_STAGES: Sequence[str] = ("preprocess", "encode", "denoise", "postprocess")
+
+
+def main() -> None:
+    run_node(PolicyNode, CONFIGURATION_ERRORS)
+
+
+if __name__ == "__main__":
+    main()

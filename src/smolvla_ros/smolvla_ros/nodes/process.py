@@ -1,0 +1,45 @@
+"""How a node's process begins and ends: one readable line and code 2 for what an operator can mend, no traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+PARAMETER_ERRORS: tuple[type[Exception], ...] = (InvalidParameterTypeException, InvalidParameterValueException)
+
+
+def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]]) -> None:
+    """Makes the node and spins it until SIGINT or SIGTERM; its `close`, where it has one, is called at the end.
+
+    An error of `operator_errors` while it is made ends the process with code 2 and the error's message.
+    """
+    rclpy.init(signal_handler_options=rclpy.SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    node = None
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (*operator_errors, *PARAMETER_ERRORS) as error:
+        rclpy.logging.get_logger(node.get_name() if node else "smolvla").fatal(str(error))
+        sys.exit(2)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            getattr(node, "close", lambda: None)()
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.execution.executor import ArrivedChunk, ChunkExecutor, ExecutorSettings, Mode
+from smolvla_ros.execution.requests import Reason
+from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.timeline import ChunkRejected
+from smolvla_ros.execution.trajectory import Trajectory
+
+ROBOT = load_embodiment()
+LIMITS = MotionLimits.of(ROBOT)
+HOME = ROBOT.home_rad
+STEP_S = 1 / 30
+TICK_S = 0.02
+TASK = "put the red cube in the blue box"
+
+
+class Bench:
+    """The executor with a clock, an arm that follows perfectly, and a policy that answers after a latency."""
+
+    def __init__(self, latency_s: float = 0.1, **settings: float) -> None:
+        self.executor = ChunkExecutor(LIMITS, ExecutorSettings(**settings))
+        self.now_s, self.latency_s = 100.0, latency_s
+        self.trajectories: list[Trajectory] = []
+        self.requests: list = []
+        self.answers: list[tuple[float, ArrivedChunk]] = []
+        self.policy_alive = self.joint_states_flow = True
+
+    def wave(self, times: np.ndarray) -> np.ndarray:
+        """What the policy wants at a time: a smooth motion about home."""
+        return HOME + 0.2 * np.sin(times - 100.0)[:, None] * np.array([1, 1, -1, 1, 1, 1])
+
+    def chunk(self, observation_s: float, request_id: int = 0, rows: int = 50) -> ArrivedChunk:
+        times = observation_s + STEP_S * np.arange(rows)
+        return ArrivedChunk(request_id, TASK, "wave", observation_s, STEP_S, ROBOT.joint_names, self.wave(times))
+
+    def commanded(self) -> np.ndarray:
+        return self.trajectories[-1].sample(self.now_s)[0] if self.trajectories else HOME
+
+    def run(self, duration_s: float) -> None:
+        for _ in range(round(duration_s / TICK_S)):
+            self.now_s += TICK_S
+            if self.joint_states_flow:
+                self.executor.on_joint_state(self.now_s, self.commanded())
+            for answer in [a for a in self.answers if a[0] <= self.now_s]:
+                self.answers.remove(answer)
+                self.executor.on_chunk(answer[1], self.now_s)
+            commands = self.executor.tick(self.now_s)
+            if commands.trajectory is not None:
+                self.trajectories.append(commands.trajectory)
+            if commands.request is not None:
+                self.requests.append(commands.request)
+                if self.policy_alive:
+                    self.answers.append((self.now_s + self.latency_s, self.chunk(self.now_s, commands.request.id)))
+
+    def moved(self, duration_s: float) -> float:
+        before = self.commanded()
+        self.run(duration_s)
+        return float(np.abs(self.commanded() - before).max())
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.run(0.1)
+    bench.executor.start_task(TASK, bench.now_s)
+    return bench
+
+
+def test_without_a_task_nothing_is_sent(bench: Bench) -> None:
+    idle = Bench()
+    idle.run(1.0)
+    assert idle.executor.mode == Mode.IDLE
+    assert not idle.trajectories
+    assert not idle.requests
+
+
+def test_a_task_runs_without_starving_and_follows_the_policy(bench: Bench) -> None:
+    bench.run(5.0)
+    assert bench.executor.mode == Mode.RUNNING
+    assert bench.executor.counts.starved_s == 0
+    assert bench.executor.counts.rows_executed == pytest.approx(4.9 * 30, rel=0.08)
+    np.testing.assert_allclose(bench.commanded(), bench.wave(np.array([bench.now_s]))[0], atol=2e-3)
+
+
+def test_chunks_are_asked_for_at_the_threshold(bench: Bench) -> None:
+    bench.run(3.0)
+    assert bench.requests[0].reason == Reason.START
+    assert bench.requests[0].reset
+    assert {request.reason for request in bench.requests[1:]} == {Reason.THRESHOLD}
+    assert all(request.queued_rows <= 0.7 * 50 for request in bench.requests[1:])
+    assert not any(request.reset for request in bench.requests[1:])
+
+
+def test_a_request_carries_the_rows_that_will_be_executed_meanwhile(bench: Bench) -> None:
+    bench.run(3.0)
+    request = bench.requests[-1]
+    assert request.delay_rows == int(np.ceil(request.expected_latency_s / STEP_S)) > 0
+    assert len(request.committed) == request.delay_rows
+    times = request.committed_start_s + STEP_S * np.arange(request.delay_rows)
+    np.testing.assert_allclose(request.committed, bench.wave(times), atol=5e-3)
+
+
+def test_commands_are_continuous_over_chunk_borders(bench: Bench) -> None:
+    bench.run(5.0)
+    for old, new in zip(bench.trajectories, bench.trajectories[1:], strict=False):
+        start_s = new.times_s[0]
+        np.testing.assert_allclose(old.sample(start_s)[0], new.positions[0], atol=1e-9)
+        np.testing.assert_allclose(old.sample(start_s)[1], new.velocities[0], atol=1e-9)
+
+
+def test_a_dead_policy_starves_the_arm_which_holds_and_says_so(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.policy_alive = False
+    bench.answers.clear()
+    bench.run(3.0)
+    assert bench.executor.mode == Mode.STARVED
+    assert "waiting for the policy" in bench.executor.reason
+    assert bench.moved(2.0) == 0
+    assert bench.executor.counts.starved_s > 1.0
+
+
+def test_a_policy_that_comes_back_is_followed_again(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.policy_alive = False
+    bench.answers.clear()
+    bench.run(4.0)
+    bench.policy_alive = True
+    bench.run(6.0)
+    assert bench.requests[-1].reason == Reason.THRESHOLD
+    assert bench.executor.mode == Mode.RUNNING
+    assert bench.executor.gate.timed_out >= 1
+
+
+def test_stale_joint_states_hold_the_arm_until_they_are_back(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.joint_states_flow = False
+    bench.run(0.5)
+    assert bench.executor.mode == Mode.FAULT
+    assert "joint states are stale: expected one of the last 0.3 s" in bench.executor.reason
+    bench.answers.clear()
+    assert bench.moved(1.0) < 1e-9
+    bench.joint_states_flow = True
+    bench.run(8.0)
+    assert bench.executor.mode == Mode.RUNNING
+
+
+def test_no_joint_state_at_all_is_a_fault_not_a_guess() -> None:
+    bench = Bench()
+    bench.joint_states_flow = False
+    bench.executor.start_task(TASK, bench.now_s)
+    bench.run(0.5)
+    assert bench.executor.mode == Mode.FAULT
+    assert "is the driver running" in bench.executor.reason
+    assert not bench.trajectories
+
+
+@pytest.mark.parametrize(("stop", "go", "mode"), [("pause", "resume", Mode.PAUSED)])
+def test_pause_holds_and_resume_goes_on_from_where_the_arm_is(bench: Bench, stop: str, go: str, mode: Mode) -> None:
+    bench.run(2.0)
+    getattr(bench.executor, stop)()
+    with pytest.raises(ChunkRejected):
+        bench.executor.on_chunk(bench.chunk(bench.now_s), bench.now_s)
+    bench.answers.clear()
+    bench.run(0.2)
+    assert bench.executor.mode == mode
+    assert bench.moved(1.0) == 0
+    getattr(bench.executor, go)()
+    bench.run(7.0)
+    assert bench.executor.mode == Mode.RUNNING
+
+
+def test_emergency_stop_wins_over_everything_and_stays_until_reset(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.executor.emergency_stop()
+    bench.answers.clear()
+    bench.run(TICK_S)
+    assert bench.executor.mode == Mode.EMERGENCY_STOP
+    stop = bench.trajectories[-1]
+    assert stop.times_s[-1] - stop.times_s[0] <= 0.1
+    bench.executor.resume()
+    bench.executor.start_task("another", bench.now_s)
+    bench.run(1.0)
+    assert bench.executor.mode == Mode.EMERGENCY_STOP
+    assert bench.trajectories[-1] is stop
+
+
+def test_the_end_of_a_task_is_one_smooth_stop(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.executor.end_task()
+    bench.answers.clear()
+    count = len(bench.trajectories)
+    bench.run(1.0)
+    assert len(bench.trajectories) == count + 1
+    assert bench.executor.mode == Mode.IDLE
+    assert bench.moved(1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"joint_names": ("a", "b")}, "joint_names: expected shoulder_pan"),
+        ({"positions": np.empty((0, 6))}, "expected rows of 6 joints"),
+        ({"step_s": 0.0}, "step: expected above 0 s"),
+        ({"step_s": -1.0}, "step: expected above 0 s"),
+        ({"observation_s": 200.0}, "in the future"),
+        ({"observation_s": 10.0}, "at most 5 s old"),
+        ({"instruction": "dance"}, "instruction: expected"),
+        ({"positions": np.full((50, 6), np.nan)}, "expected a number, found nan"),
+        ({"positions": np.tile(HOME + 3.0, (50, 1))}, "jump: "),
+    ],
+)
+def test_a_chunk_that_cannot_be_executed_is_refused_counted_and_changes_nothing(
+    bench: Bench, change: dict, told: str
+) -> None:
+    bench.run(1.0)
+    before, refused = bench.executor.timeline.rows()[1], bench.executor.counts.chunks_refused
+    with pytest.raises(ChunkRejected, match=told):
+        bench.executor.on_chunk(replace(bench.chunk(bench.now_s), **change), bench.now_s)
+    np.testing.assert_array_equal(bench.executor.timeline.rows()[1], before)
+    assert bench.executor.counts.chunks_refused == refused + 1
+
+
+def test_an_answer_to_the_task_before_is_refused(bench: Bench) -> None:
+    bench.run(0.06)
+    assert bench.answers
+    bench.executor.start_task(TASK, bench.now_s)
+    with pytest.raises(ChunkRejected, match="of the task before"):
+        bench.executor.on_chunk(bench.answers[0][1], bench.now_s)
+
+
+def test_joints_in_another_order_are_executed_in_the_right_one(bench: Bench) -> None:
+    bench.policy_alive = False
+    bench.run(0.1)
+    chunk = bench.chunk(bench.now_s, 1)
+    shuffled = replace(chunk, joint_names=ROBOT.joint_names[::-1], positions=chunk.positions[:, ::-1])
+    bench.executor.on_chunk(shuffled, bench.now_s)
+    bench.run(0.5)
+    np.testing.assert_allclose(bench.commanded(), bench.wave(np.array([bench.now_s]))[0], atol=5e-3)
+
+
+def test_a_new_instruction_is_in_the_next_request_and_old_chunks_are_refused(bench: Bench) -> None:
+    bench.run(1.0)
+    bench.answers.clear()
+    bench.executor.change_instruction("open the gripper", flush=True)
+    bench.policy_alive = False
+    bench.run(0.1)
+    assert bench.requests[-1].instruction == "open the gripper"
+    assert bench.requests[-1].reason == Reason.INSTRUCTION
+    assert bench.executor.mode == Mode.STARVED
+    with pytest.raises(ChunkRejected, match="instruction: expected 'open the gripper'"):
+        bench.executor.on_chunk(bench.chunk(bench.now_s), bench.now_s)
+
+
+def test_a_refusal_is_told_and_retried(bench: Bench) -> None:
+    bench.policy_alive = False
+    bench.run(0.1)
+    bench.executor.on_refusal(bench.requests[-1].id, "/top/image_raw: nothing has come on it", bench.now_s)
+    bench.run(0.1)
+    assert bench.executor.reason == "/top/image_raw: nothing has come on it"
+    bench.run(0.3)
+    assert len(bench.requests) == 2
+    assert bench.executor.fault_since_s is not None
+
+
+def test_latency_beyond_the_chunk_starves_and_is_measured() -> None:
+    bench = Bench(latency_s=1.2, threshold=0.1)
+    bench.run(0.1)
+    bench.executor.start_task(TASK, bench.now_s)
+    bench.run(8.0)
+    assert bench.executor.counts.starved_s > 0.5
+    assert bench.executor.latency.quantile_s(0.5) == pytest.approx(1.2, abs=0.05)
+    assert bench.executor.counts.rows_late > 30

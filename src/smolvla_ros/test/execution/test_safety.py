@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns, limit_motion
+from smolvla_ros.execution.timeline import ChunkRejected
+
+LIMITS = MotionLimits.of(load_embodiment())
+HOME = load_embodiment().home_rad
+
+
+def test_rows_inside_all_limits_pass_unchanged() -> None:
+    times = np.arange(1, 31) / 30
+    rows = HOME + 0.3 * (1 - np.cos(2 * np.pi * times))[:, None] * np.array([1, 1, -1, 1, 1, 1])
+    limited, changed = limit_motion(times, rows, 0.0, HOME, np.zeros(6), LIMITS)
+    assert changed == 0
+    np.testing.assert_allclose(limited, rows, atol=1e-12)
+
+
+@given(
+    arrays(float, (12, 6), elements=st.floats(-20, 20)),
+    arrays(float, 6, elements=st.floats(-1, 1)),
+    st.floats(0.005, 0.2),
+)
+def test_no_row_leaves_position_or_velocity_limits_whatever_is_asked(
+    rows: np.ndarray, start_velocity: np.ndarray, first_s: float
+) -> None:
+    times = first_s + np.arange(12) / 30
+    limited, _ = limit_motion(times, rows, 0.0, HOME, start_velocity, LIMITS)
+    assert np.all(limited >= LIMITS.lower)
+    assert np.all(limited <= LIMITS.upper)
+    path = np.concatenate([HOME[None], limited])
+    speed = np.diff(path, axis=0) / np.diff(np.concatenate([[0.0], times]))[:, None]
+    assert np.all(np.abs(speed) <= LIMITS.velocity + 1e-6)
+
+
+def test_a_far_row_is_approached_at_the_acceleration_limit_and_counted() -> None:
+    rows = np.tile(HOME + np.array([1.0, 0, 0, 0, 0, 0]), (3, 1))
+    times = np.arange(1, 4) / 30
+    limited, changed = limit_motion(times, rows, 0.0, HOME, np.zeros(6), LIMITS)
+    assert changed == 3
+    first_velocity = (limited[0, 0] - HOME[0]) * 30
+    assert first_velocity == pytest.approx(LIMITS.acceleration[0] / 30)
+
+
+@pytest.mark.parametrize(
+    ("rows", "step_s", "told"),
+    [
+        (np.empty((0, 6)), 0.1, "expected rows of 6 joints"),
+        (np.zeros((3, 5)), 0.1, r"found shape \(3, 5\)"),
+        (np.zeros((3, 6)), 0.0, "step: expected above 0 s, found 0 s"),
+        (np.zeros((3, 6)), -0.1, "found -0.1 s"),
+        (np.array([[0, 0, np.nan, 0, 0, 0]]), 0.1, "row 0, elbow_flex: expected a number, found nan"),
+        (np.array([[0, 0, 0, 0, 0, np.inf]]), 0.1, "gripper: expected a number, found inf"),
+    ],
+)
+def test_malformed_rows_are_refused_with_expected_and_found(rows: np.ndarray, step_s: float, told: str) -> None:
+    with pytest.raises(ChunkRejected, match=told):
+        check_rows(rows, step_s, LIMITS)
+
+
+def test_a_jump_is_refused_and_names_the_joint() -> None:
+    far = HOME.copy()
+    far[1] += 1.2
+    with pytest.raises(ChunkRejected, match=r"shoulder_lift should go from 0\.60 to 1\.80 rad at once"):
+        check_jump(far, HOME, 1.0, LIMITS)
+    check_jump(far, HOME, 1.3, LIMITS)
+
+
+def test_joints_in_another_order_are_sorted_and_foreign_ones_refused() -> None:
+    assert joint_columns(("a", "b", "c"), ("c", "a", "b")) == [1, 2, 0]
+    for found in (("a", "b"), ("a", "b", "d"), ("a", "b", "c", "c"), ()):
+        with pytest.raises(ChunkRejected, match="joint_names: expected a, b, c; found"):
+            joint_columns(("a", "b", "c"), found)
