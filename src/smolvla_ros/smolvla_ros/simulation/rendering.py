@@ -1,0 +1,61 @@
+"""Camera images of a world. Each renderer has MuJoCo data of its own, so that it may draw while the physics goes on."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+
+import mujoco
+import numpy as np
+
+from smolvla_ros.simulation.world import World
+
+
+class NoRenderer(RuntimeError):
+    """Images cannot be drawn on this host."""
+
+
+def intrinsics(fovy_deg: float, width: int, height: int) -> np.ndarray:
+    """(3, 3) camera matrix of a pinhole camera with square pixels."""
+    focal = 0.5 * height / np.tan(np.radians(fovy_deg) / 2)
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+
+class Renderer:
+    """Draws one size of image. `fine` is for videos: shadows and eight samples a pixel; sensors do without.
+
+    Use it in the thread that made it: an OpenGL context belongs to one thread.
+    """
+
+    def __init__(self, world: World, width: int, height: int, fine: bool = False) -> None:
+        if os.environ.get("MUJOCO_GL") == "egl" and not ctypes.util.find_library("EGL"):
+            packages = "libegl1 libegl-mesa0 libgl1-mesa-dri"
+            raise NoRenderer(f"the simulator's cameras need EGL, which is not installed: apt-get install {packages}")
+        self._model, self._data = world.model, mujoco.MjData(world.model)
+        samples, shadows = self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize
+        if not fine:
+            self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = 0, 0
+        try:
+            self._renderer = mujoco.Renderer(self._model, height, width)
+        except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
+            raise NoRenderer(f"the simulator's cameras cannot draw (MUJOCO_GL={os.environ['MUJOCO_GL']}): {error}") from error
+        finally:
+            self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows
+        self._fine = fine
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = fine
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+
+    def take_state(self, qpos: np.ndarray) -> None:
+        """The state to draw next: MuJoCo's qpos, copied."""
+        self._data.qpos[:] = qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+
+    def draw(self, camera: str) -> np.ndarray:
+        """(height, width, 3) uint8 RGB, a fresh array."""
+        self._renderer.update_scene(self._data, camera)
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._fine
+        return self._renderer.render()
+
+    def close(self) -> None:
+        self._renderer.close()

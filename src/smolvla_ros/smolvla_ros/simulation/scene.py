@@ -1,0 +1,149 @@
+"""The scene: one SO-100 at the origin of a table, reaching along +x, cubes to pick and boxes to put them in.
+
+World frame: origin below the arm's base, +x forward, +z up, table at z = 0, metres. Object poses are given in it.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.simulation.arm_model import SCENE_COLLIDES, arm_elements, asset_folder
+
+TIMESTEP_S = 1 / 480
+COLOURS = {
+    "red": "0.82 0.10 0.10 1",
+    "blue": "0.10 0.25 0.85 1",
+    "green": "0.10 0.60 0.20 1",
+    "yellow": "0.92 0.78 0.10 1",
+}
+CUBE_EDGE_M = 0.025
+CUBE_MASS_KG = 0.020
+BOX_INNER_M, BOX_WALL_M, BOX_HEIGHT_M = 0.080, 0.004, 0.026
+BOX_PLACES = ((0.16, 0.155), (0.16, -0.155))
+# where cubes may lie: the arm reaches all of it from above
+CUBE_X, CUBE_Y, CUBE_RADIUS, CUBE_YAW_RAD, CUBE_APART_M = (0.15, 0.25), (-0.08, 0.08), (0.15, 0.255), np.pi / 4, 0.06
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """A camera at `position` looking at `target`, metres, on `body` ("" is the world). fovy is the vertical field."""
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    fovy_deg: float
+    body: str = ""
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+
+
+# a camera straight above would see the arm and little else
+CAMERAS = {
+    "top": CameraPose((0.48, 0.0, 0.40), (0.17, 0.0, 0.0), 48.0),
+    "wrist": CameraPose((0.0, -0.012, 0.065), (-0.003, -0.105, 0.0), 75.0, body="Fixed_Jaw", up=(0.0, 0.0, 1.0)),
+    "side": CameraPose((0.20, -0.55, 0.25), (0.15, 0.0, 0.05), 45.0),
+    "viewer": CameraPose((0.62, -0.42, 0.40), (0.13, 0.0, 0.07), 38.0),
+}
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """A cube lies where it fell, a box stays. `name` is what instructions call it."""
+
+    name: str
+    kind: str
+    colour: str
+
+
+PICK_AND_PLACE = (
+    SceneObject("red cube", "cube", "red"),
+    SceneObject("blue cube", "cube", "blue"),
+    SceneObject("red box", "box", "red"),
+    SceneObject("blue box", "box", "blue"),
+)
+TASKS = {"pick_and_place": PICK_AND_PLACE}
+
+
+def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
+    """MJCF of the arm, the table, the objects and the cameras."""
+    assets, arm, actuators = arm_elements(embodiment)
+    root = ET.Element("mujoco", model="so100")
+    ET.SubElement(root, "compiler", angle="radian", meshdir=str(asset_folder()))
+    ET.SubElement(
+        root, "option", timestep=str(TIMESTEP_S), integrator="implicitfast", cone="elliptic", impratio="10"
+    )
+    visual = ET.SubElement(root, "visual")
+    ET.SubElement(visual, "headlight", ambient="0.35 0.35 0.35", diffuse="0.25 0.25 0.25", specular="0 0 0")
+    ET.SubElement(visual, "map", znear="0.01", zfar="20")
+    ET.SubElement(visual, "global", offwidth="1920", offheight="1440")
+    ET.SubElement(visual, "quality", shadowsize="4096", offsamples="8")
+    asset = ET.SubElement(root, "asset")
+    ET.SubElement(asset, "texture", type="skybox", builtin="gradient", rgb1="0.80 0.86 0.92", rgb2="0.55 0.62 0.70", width="64", height="384")
+    ET.SubElement(asset, "texture", name="table", type="2d", builtin="flat", mark="random", random="0.02", rgb1="0.62 0.55 0.47", markrgb="0.56 0.49 0.41", width="512", height="512")
+    ET.SubElement(asset, "material", name="table", texture="table", texrepeat="4 4", specular="0.05", shininess="0.05")
+    asset.extend(assets)
+    world = ET.SubElement(root, "worldbody")
+    ET.SubElement(world, "light", pos="0.4 -0.5 1.2", dir="-0.2 0.45 -1", diffuse="0.55 0.55 0.55", specular="0.1 0.1 0.1", castshadow="true")
+    ET.SubElement(world, "light", pos="0.3 0.7 1.0", dir="-0.1 -0.6 -1", diffuse="0.25 0.25 0.25", specular="0 0 0", castshadow="false")
+    ET.SubElement(
+        world, "geom", name="table", type="box", size="0.45 0.5 0.02", pos="0.2 0 -0.02", material="table",
+        contype=str(SCENE_COLLIDES), conaffinity=str(SCENE_COLLIDES | 1), friction="1 0.005 0.0001",
+    )
+    world.append(arm)
+    bodies = {body.get("name"): body for body in arm.iter("body")}
+    for name, camera in CAMERAS.items():
+        ET.SubElement(
+            bodies[camera.body] if camera.body else world, "camera", name=name, fovy=str(camera.fovy_deg),
+            pos=_numbers(camera.position), xyaxes=_numbers(_look_at(camera)),
+        )
+    for item in objects:
+        _add_object(world, item)
+    root.append(actuators)
+    return ET.tostring(root, encoding="unicode")
+
+
+def place_cubes(random: np.random.Generator, count: int) -> np.ndarray:
+    """(count, 3): x, y, yaw of cubes at random in the region, apart from each other."""
+    while True:
+        x, y = random.uniform(*CUBE_X, count), random.uniform(*CUBE_Y, count)
+        radius = np.hypot(x, y)
+        apart = [np.hypot(x[i] - x[j], y[i] - y[j]) for i in range(count) for j in range(i)]
+        if np.all((radius > CUBE_RADIUS[0]) & (radius < CUBE_RADIUS[1])) and all(d >= CUBE_APART_M for d in apart):
+            return np.stack([x, y, random.uniform(-CUBE_YAW_RAD, CUBE_YAW_RAD, count)], axis=1)
+
+
+def _add_object(world: ET.Element, item: SceneObject) -> None:
+    collides = {"contype": str(SCENE_COLLIDES), "conaffinity": str(SCENE_COLLIDES | 1), "rgba": COLOURS[item.colour]}
+    body = ET.SubElement(world, "body", name=item.name, pos="0 0 0")
+    if item.kind == "cube":
+        half = CUBE_EDGE_M / 2
+        ET.SubElement(body, "freejoint", name=item.name)
+        ET.SubElement(
+            body, "geom", name=item.name, type="box", size=_numbers([half] * 3), mass=str(CUBE_MASS_KG),
+            friction="1 0.005 0.0001", **collides,
+        )
+        return
+    half, wall = BOX_INNER_M / 2, BOX_WALL_M / 2
+    ET.SubElement(body, "geom", type="box", size=_numbers([half, half, 0.001]), pos="0 0 0.001", **collides)
+    for axis in (0, 1):
+        for side in (-1, 1):
+            size, place = [half + 2 * wall, half + 2 * wall, BOX_HEIGHT_M / 2], [0.0, 0.0, BOX_HEIGHT_M / 2]
+            size[axis], place[axis] = wall, side * (half + wall)
+            if axis:
+                size[0] = half
+            ET.SubElement(body, "geom", type="box", size=_numbers(size), pos=_numbers(place), **collides)
+
+
+def _look_at(camera: CameraPose) -> np.ndarray:
+    """MuJoCo's xyaxes (6,): the camera looks along its own -z."""
+    backward = np.array(camera.position) - np.array(camera.target)
+    right = np.cross(camera.up, backward)
+    up = np.cross(backward, right)
+    return np.concatenate([right / np.linalg.norm(right), up / np.linalg.norm(up)])
+
+
+def _numbers(values: Sequence[float] | np.ndarray) -> str:
+    return " ".join(f"{value:.9g}" for value in values)

@@ -1,0 +1,125 @@
+"""The scripted policy on many scenes, in one process, without rendering and as fast as physics goes.
+
+    python -m smolvla_ros.simulation.trial --scenes 100 --seed 1000
+
+Between policy and servos stands what the graph does to a chunk: it arrives late, by a delay that varies; rows whose time
+is past are dropped; goals and measured positions are whole ticks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment, load_embodiment
+from smolvla_ros.execution.timeline import ChunkRejected, Timeline
+from smolvla_ros.policies.interface import Observation, Policy
+from smolvla_ros.policies.scripted import ScriptedPolicy
+from smolvla_ros.simulation.world import World
+from smolvla_ros.units import ServoTicks
+
+INSTRUCTIONS = tuple(
+    f"Pick up the {colour} cube and place it in the {side} box." for colour in ("red", "blue") for side in ("left", "right")
+)
+THRESHOLD = 0.7
+ANSWER_AFTER_S = (0.05, 0.4)
+TIME_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one scene. `duration_s` is until the arm rests at home with the task done, or the time limit."""
+
+    seed: int
+    instruction: str
+    success: bool
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class _Answer:
+    at_s: float
+    observation_s: float
+    positions: np.ndarray
+
+
+class Loop:
+    """The graph in small. State: the rows to come, the goal now, the answer under way, the clock `now_s`."""
+
+    def __init__(self, world: World, policy: Policy, embodiment: Embodiment, rng: np.random.Generator) -> None:
+        self.world, self.policy, self.now_s = world, policy, 0.0
+        self._rng, self._ticks = rng, ServoTicks(embodiment)
+        self._row_s = 1 / embodiment.rates.policy_hz
+        self._physics_steps = max(1, round(1 / embodiment.rates.control_hz / world.timestep))
+        self._step_s = self._physics_steps * world.timestep
+        self._most_a_step = embodiment.max_velocity_rad_s * self._step_s
+        self._torque = np.ones(len(embodiment.joints), dtype=bool)
+        self._timeline = Timeline(len(embodiment.joints))
+        self._horizon = 1
+        self._goal = self._measured()
+        self._answer: _Answer | None = None
+
+    def advance(self, instruction: str, held: bool = False) -> None:
+        """One control step; with `held` the arm stays where it is and nothing is asked for, as when paused."""
+        if held:
+            self._timeline.flush()
+            self._answer = None
+        else:
+            self._ask_or_take(instruction)
+            self._follow()
+        self.world.set_setpoints(self._ticks.to_radians(np.rint(self._ticks.from_radians(self._goal))), self._torque)
+        self.world.step(self._physics_steps)
+        self.now_s += self._step_s
+
+    def _ask_or_take(self, instruction: str) -> None:
+        if self._answer is None and len(self._timeline) <= THRESHOLD * self._horizon:
+            answer_after_s = float(self._rng.uniform(*ANSWER_AFTER_S))
+            times_s, rows = self._timeline.rows()
+            meanwhile = times_s < self.now_s + ANSWER_AFTER_S[1]
+            chunk = self.policy.infer(
+                Observation(
+                    stamp_s=self.now_s,
+                    images={},
+                    positions=self._measured(),
+                    instruction=instruction,
+                    committed=rows[meanwhile] if meanwhile.any() else None,
+                    committed_start_s=float(times_s[0]) if meanwhile.any() else 0.0,
+                    delay_rows=round(ANSWER_AFTER_S[1] / self._row_s),
+                    objects=self.world.objects(),
+                )
+            )
+            self._horizon = len(chunk.positions)
+            self._answer = _Answer(self.now_s + answer_after_s, self.now_s, chunk.positions)
+        if self._answer is not None and self.now_s >= self._answer.at_s:
+            try:
+                self._timeline.land(self._answer.observation_s, self._row_s, self._answer.positions, self.now_s)
+            except ChunkRejected as error:
+                print(error, file=sys.stderr)
+            self._answer = None
+
+    def _follow(self) -> None:
+        """The goal goes straight to the next row, no faster than the joints may."""
+        self._timeline.advance(self.now_s)
+        times_s, rows = self._timeline.rows()
+        if len(rows):
+            way = (rows[0] - self._goal) * min(1.0, self._step_s / (times_s[0] - self.now_s))
+            self._goal = self._goal + np.clip(way, -self._most_a_step, self._most_a_step)
+
+    def _measured(self) -> np.ndarray:
+        return self._ticks.to_radians(np.rint(self._ticks.from_radians(self.world.positions)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=100, help="how many scenes")
+    parser.add_argument("--seed", type=int, default=1000, help="seed of the first scene; the others follow")
+    arguments = parser.parse_args()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

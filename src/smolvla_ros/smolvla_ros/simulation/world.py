@@ -1,0 +1,126 @@
+"""The simulated world, stepped by hand: no clock, no ROS. `World` is the physics, rendering.py draws it.
+
+    world = World(load_embodiment())
+    world.reset(seed=7)
+    world.set_setpoints(positions, torque_enabled)      # (6,) rad, (6,) bool
+    world.step()                                        # one step of TIMESTEP_S
+    world.positions, world.objects()
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco is imported: a plain host has no display
+
+import mujoco
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.policies.interface import ObjectPose
+from smolvla_ros.simulation.arm_model import servo_of
+from smolvla_ros.simulation.joint_map import JOINT_MAP, offsets
+from smolvla_ros.simulation.scene import BOX_PLACES, CUBE_EDGE_M, TASKS, TIMESTEP_S, place_cubes, scene_xml
+
+SETTLE_STEPS = 240
+
+
+class UnknownTask(ValueError):
+    """A task that the simulator has no scene for."""
+
+
+class World:
+    """State: MuJoCo's, and which servos have torque. Angles are the wire's, in the embodiment's joint order."""
+
+    timestep_s = TIMESTEP_S
+
+    def __init__(self, embodiment: Embodiment, task: str = "pick_and_place") -> None:
+        self.embodiment = embodiment
+        self._load(task)
+        self.reset(0, task)
+
+    def _load(self, task: str) -> None:
+        if task not in TASKS:
+            raise UnknownTask(f"task: expected one of {', '.join(TASKS)}, found '{task}'")
+        self.task, self.scene_objects = task, TASKS[task]
+        self.model = mujoco.MjModel.from_xml_string(scene_xml(self.embodiment, self.scene_objects))
+        self.data = mujoco.MjData(self.model)
+        names = self.embodiment.joint_names
+        joints = [self.model.joint(JOINT_MAP[name].mjcf_name) for name in names]
+        self._qpos = np.array([joint.qposadr[0] for joint in joints])
+        self._qvel = np.array([joint.dofadr[0] for joint in joints])
+        self._offset = offsets(names)
+        self._max_torque = np.array([servo_of(name).max_torque for name in names])
+        self._stiffness = self.model.actuator_gainprm[:, 0].copy()
+        self._bodies = {item.name: self.model.body(item.name).id for item in self.scene_objects}
+
+    def reset(self, seed: int, task: str = "") -> None:
+        """A seeded scene, the arm at home with torque on, everything at rest. Raises UnknownTask."""
+        if task and task != self.task:
+            self._load(task)
+        self.seed = seed
+        mujoco.mj_resetData(self.model, self.data)
+        random = np.random.default_rng(seed)
+        cubes = [item for item in self.scene_objects if item.kind == "cube"]
+        for item, (x, y, yaw) in zip(cubes, place_cubes(random, len(cubes)), strict=True):
+            address = self.model.joint(item.name).qposadr[0]
+            pose = [x, y, CUBE_EDGE_M / 2, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+            self.data.qpos[address : address + 7] = pose
+        boxes = [item for item in self.scene_objects if item.kind == "box"]
+        for item, place in zip(boxes, random.permutation(BOX_PLACES), strict=True):
+            self.model.body(item.name).pos[:2] = place
+        self.data.qpos[self._qpos] = self.embodiment.home_rad + self._offset
+        self.set_setpoints(self.embodiment.home_rad, np.ones(len(self._qpos), dtype=bool))
+        self.step(SETTLE_STEPS)
+        self.data.time = 0.0
+
+    def set_setpoints(self, positions: np.ndarray, torque_enabled: np.ndarray) -> None:
+        """Where the servos drive to (joints,) rad; a joint without torque is limp."""
+        self.data.ctrl[:] = np.asarray(positions) + self._offset
+        stiffness = np.where(torque_enabled, self._stiffness, 0.0)
+        self.model.actuator_gainprm[:, 0] = stiffness
+        self.model.actuator_biasprm[:, 1] = -stiffness
+
+    def step(self, count: int = 1) -> None:
+        mujoco.mj_step(self.model, self.data, count)
+
+    @property
+    def time_s(self) -> float:
+        return float(self.data.time)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """(joints,) rad."""
+        return self.data.qpos[self._qpos] - self._offset
+
+    @property
+    def velocities(self) -> np.ndarray:
+        """(joints,) rad/s."""
+        return self.data.qvel[self._qvel].copy()
+
+    @property
+    def loads(self) -> np.ndarray:
+        """(joints,) torque over the servo's largest, -1 to 1."""
+        return self.data.actuator_force / self._max_torque
+
+    def objects(self) -> dict[str, ObjectPose]:
+        """Poses of cubes (centre) and boxes (centre of the floor) in the world frame."""
+        return {
+            name: ObjectPose(self.data.xpos[body].copy(), self.data.xquat[body].copy())
+            for name, body in self._bodies.items()
+        }
+
+    def speed(self, name: str) -> float:
+        """How fast an object moves, m/s."""
+        return float(np.linalg.norm(self.data.cvel[self._bodies[name]][3:]))
+
+    def place(self, positions: np.ndarray, objects: dict[str, np.ndarray]) -> None:
+        """Puts arm and objects where they are said to be, without physics: (joints,) rad, (7,) x y z qw qx qy qz."""
+        self.data.qpos[self._qpos] = positions + self._offset
+        for name, pose in objects.items():
+            if self.model.body(name).jntnum[0]:
+                address = self.model.joint(name).qposadr[0]
+                self.data.qpos[address : address + 7] = pose
+            else:
+                self.model.body(name).pos[:] = pose[:3]
+        mujoco.mj_forward(self.model, self.data)
