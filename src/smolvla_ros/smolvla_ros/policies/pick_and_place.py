@@ -1,0 +1,217 @@
+"""The motion that puts a cube into a box, from whatever the arm and the cube are doing now.
+
+All figures are for the SO-100's fingers and 25 mm cubes. Moves are between arm poses (kinematics.arm_pose).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from smolvla_ros.policies.interface import ObjectPose
+from smolvla_ros.policies.scripted_motion import Motion
+from smolvla_ros.simulation.kinematics import (
+    GRIPPER,
+    HEIGHT,
+    PAN,
+    PITCH,
+    ROLL,
+    arm_pose,
+    downward_pose,
+    joint_positions,
+    pinch_point,
+)
+
+OPEN_RAD, CLOSED_RAD = 0.55, -0.15
+RELEASE_RAD = 0.45
+# jaw angle at which a 25 mm cube is between the fingers
+GRIPPED_BELOW_RAD = 0.35
+GRIPPED_WITHIN_M = 0.02
+
+GRASP_HEIGHT_M = 0.010
+HOVER_HEIGHT_M = 0.065
+CARRY_HEIGHT_M = 0.075
+RELEASE_HEIGHT_M = 0.045
+PUT_BACK_HEIGHT_M = 0.025
+# the fixed finger comes down beside the cube, not on it, and moves up to it as the jaw closes
+FINGER_CLEARANCE_M = 0.009
+
+NEIGHBOUR_M = 0.08
+NEIGHBOUR_HALF_WIDTH_M = 0.03
+
+SLOWEST_SHARE_RAD_S = 2.0
+
+
+class OutOfReach(ValueError):
+    """The fingers cannot get there. The message says where and how far off."""
+
+
+def gripped(positions: np.ndarray, cube: ObjectPose) -> bool:
+    """Whether the jaw is closed on the cube, by the measured positions (6,)."""
+    near = np.linalg.norm(pinch_point(positions) - cube.position) < GRIPPED_WITHIN_M
+    return bool(near and positions[GRIPPER] < GRIPPED_BELOW_RAD)
+
+
+class ArmMoves:
+    """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else."""
+
+    def __init__(self, lower_rad: np.ndarray, upper_rad: np.ndarray, max_velocity_rad_s: np.ndarray) -> None:
+        self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
+
+    def place(
+        self, motion: Motion, home: np.ndarray, cube: ObjectPose, box: ObjectPose, others: Sequence[ObjectPose]
+    ) -> None:
+        """Picks the cube, puts it into the box, goes home. `others` are the objects to keep the fingers off.
+
+        Raises OutOfReach.
+        """
+        grasp = self._grasp(motion.end_pose, cube, others)
+        yaw = _jaw_yaw(grasp)
+        aside = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, GRASP_HEIGHT_M), yaw, OPEN_RAD)
+        above = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, HOVER_HEIGHT_M), yaw, OPEN_RAD)
+        self._go(motion, above, at_least_s=0.7)
+        self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
+        motion.mark("touch")
+        self._go(motion, grasp, at_least_s=0.4)
+        motion.wait(0.08)
+        motion.mark("grasped")
+        self.carry(motion, home, box)
+
+    def carry(self, motion: Motion, home: np.ndarray, box: ObjectPose) -> None:
+        """From a cube between the closed fingers: lift, put it into the box, go home. Raises OutOfReach."""
+        if motion.end_pose[GRIPPER] > CLOSED_RAD:
+            self._go(motion, _with(motion.end_pose, gripper=CLOSED_RAD), at_least_s=0.25)
+        lifted = self._upright(_with(motion.end_pose, height=max(CARRY_HEIGHT_M, motion.end_pose[HEIGHT])))
+        self._go(motion, lifted, at_least_s=0.45)
+        motion.mark("lifted")
+        over, into = self._over_box(lifted, box)
+        self._go(motion, over, at_least_s=0.6, overlap_s=0.15)
+        self._go(motion, into, at_least_s=0.35, overlap_s=0.1)
+        motion.mark("release")
+        self._go(motion, _with(into, gripper=RELEASE_RAD), at_least_s=0.25)
+        motion.mark("released")
+        self._go(motion, _with(over, gripper=RELEASE_RAD), at_least_s=0.35, overlap_s=0.05)
+        self._go(motion, home, at_least_s=0.8, overlap_s=0.2)
+
+    def go_home(self, motion: Motion, home: np.ndarray) -> None:
+        self._go(motion, home, at_least_s=0.6, overlap_s=0.1)
+
+    def let_go(self, motion: Motion) -> None:
+        """Opens the jaw, near the table, and raises the fingers clear of everything."""
+        if motion.end_pose[GRIPPER] < OPEN_RAD:
+            if motion.end_pose[HEIGHT] > HOVER_HEIGHT_M:
+                self._go(motion, _with(motion.end_pose, height=PUT_BACK_HEIGHT_M), at_least_s=0.4)
+            self._go(motion, _with(motion.end_pose, gripper=OPEN_RAD), at_least_s=0.3)
+        self.rise(motion)
+
+    def rise(self, motion: Motion) -> None:
+        """Straight up, where the fingers are low enough to push things about."""
+        if motion.end_pose[HEIGHT] < HOVER_HEIGHT_M:
+            self._go(motion, self._upright(_with(motion.end_pose, height=HOVER_HEIGHT_M)), at_least_s=0.35)
+
+    def _go(self, motion: Motion, pose: np.ndarray, at_least_s: float, overlap_s: float = 0.0) -> None:
+        """Adds a move as long as the fastest joint needs at a natural speed."""
+        way = np.abs(joint_positions(pose) - joint_positions(motion.end_pose))
+        speed = np.minimum(self._max_velocity, np.where(np.arange(len(way)) == GRIPPER, np.inf, SLOWEST_SHARE_RAD_S))
+        # the top speed of a minimum-jerk move is 15/8 of its mean
+        motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
+
+    def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[ObjectPose]) -> np.ndarray:
+        """The closed pose on the cube: along its sides, clear of the others, with the least turn of the wrist.
+
+        Raises OutOfReach.
+        """
+        best, best_cost = None, np.inf
+        out_of_reach: OutOfReach | None = None
+        for quarter in range(4):
+            yaw = _yaw_of_sides(cube.quaternion) + quarter * np.pi / 2
+            point = _shifted(cube.position, yaw, 0.0, GRASP_HEIGHT_M)
+            try:
+                pose = self._reachable(point, yaw, CLOSED_RAD)
+            except OutOfReach as error:
+                out_of_reach = error
+                continue
+            cost = abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
+            cost += 3.0 * sum(_in_jaws_way(cube.position, other.position, yaw) for other in others)
+            if cost < best_cost:
+                best, best_cost = pose, cost
+        if best is None:
+            raise out_of_reach or OutOfReach(f"{cube.position}")
+        return best
+
+    def _over_box(self, held: np.ndarray, box: ObjectPose) -> tuple[np.ndarray, np.ndarray]:
+        """Poses above and in the box, without turning the wrist against the arm."""
+        yaw = _jaw_yaw(held)
+        for _ in range(3):
+            over = downward_pose(box.position, yaw, CLOSED_RAD)
+            yaw = over[PAN] + held[ROLL] + np.pi
+        x, y = box.position[:2]
+        return (
+            self._reachable(np.array([x, y, CARRY_HEIGHT_M]), yaw, CLOSED_RAD),
+            self._reachable(np.array([x, y, RELEASE_HEIGHT_M]), yaw, CLOSED_RAD),
+        )
+
+    def _reachable(self, point: np.ndarray, yaw: float, gripper: float) -> np.ndarray:
+        pose = self._upright(downward_pose(point, yaw, gripper))
+        missed = float(np.linalg.norm(pinch_point(joint_positions(pose)) - point))
+        if missed > 0.01 or not self._within_limits(pose):
+            raise OutOfReach(
+                f"({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the base;"
+                " the fingers reach 0.13 to 0.30 m"
+            )
+        return pose
+
+    def _upright(self, pose: np.ndarray) -> np.ndarray:
+        """The pose with its fingers as near to straight down as the joints' limits let it."""
+        for pitch in np.arange(0.0, 0.8, 0.04):
+            tilted = _with(pose, pitch=pitch)
+            if self._within_limits(tilted):
+                return tilted
+        return pose
+
+    def _within_limits(self, pose: np.ndarray) -> bool:
+        positions = joint_positions(pose)
+        inside = np.all(positions >= self._lower) and np.all(positions <= self._upper)
+        return bool(inside and np.abs(arm_pose(positions) - pose).max() < 1e-4)
+
+
+def _with(
+    pose: np.ndarray, height: float | None = None, pitch: float | None = None, gripper: float | None = None
+) -> np.ndarray:
+    changed = pose.copy()
+    for column, value in ((HEIGHT, height), (PITCH, pitch), (GRIPPER, gripper)):
+        if value is not None:
+            changed[column] = value
+    return changed
+
+
+def _jaw_yaw(pose: np.ndarray) -> float:
+    return float(pose[PAN] + pose[ROLL] + np.pi)
+
+
+def _shifted(position: np.ndarray, yaw: float, by_m: float, height_m: float) -> np.ndarray:
+    """A point beside `position`, towards the fixed finger, at a height."""
+    return np.array([position[0] + by_m * np.cos(yaw), position[1] + by_m * np.sin(yaw), height_m])
+
+
+def _yaw_of_sides(quaternion: np.ndarray) -> float:
+    """Direction of a cube's side seen from above, whichever face it lies on: rad, within a quarter turn."""
+    w, x, y, z = quaternion / np.linalg.norm(quaternion)
+    axes = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
+            [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
+            [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    level = axes[np.argmin(np.abs(axes[:, 2]))]
+    return float(np.arctan2(level[1], level[0]) % (np.pi / 2))
+
+
+def _in_jaws_way(cube: np.ndarray, other: np.ndarray, yaw: float) -> bool:
+    """Whether the open jaw or the fixed finger would come down on another object."""
+    across = np.array([np.cos(yaw), np.sin(yaw)])
+    offset = (other - cube)[:2]
+    along, beside = float(offset @ across), abs(float(offset @ np.array([-across[1], across[0]])))
+    return beside < NEIGHBOUR_HALF_WIDTH_M and -NEIGHBOUR_M < along < 0.6 * NEIGHBOUR_M

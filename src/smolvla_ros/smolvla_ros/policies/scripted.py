@@ -1,0 +1,180 @@
+"""The scripted policy: puts the named cube into the named box, from the simulator's ground truth by inverse kinematics.
+
+It plans one motion on the observations' clock and cuts every chunk out of it, so chunks for the same time agree however
+late or often they are asked for. At each observation it compares the plan with the arm and the objects; where they differ
+(a cube slipped or was moved, the arm was held) it plans anew from the present state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
+from smolvla_ros.policies.pick_and_place import ArmMoves, OutOfReach, gripped
+from smolvla_ros.policies.scripted_motion import Motion
+from smolvla_ros.simulation.kinematics import GRIPPER, arm_pose, pinch_point
+from smolvla_ros.simulation.tasks import PickAndPlace, parse
+
+HORIZON = 50
+SPEED_SHARE = 0.6
+
+# How far the world may be from the plan before there is a new one.
+ARM_OFF_RAD = 0.15
+ARM_LATE_S = 0.4
+CUBE_MOVED_M = 0.008
+BOX_MOVED_M = 0.01
+HELD_WITHIN_M = 0.045
+SETTLE_S = 0.5
+
+IN_BOX_M = 0.035
+IN_BOX_HEIGHT_M = 0.05
+
+# An arm that has nothing queued begins to move once the chunk can have arrived.
+LEAD_S = 0.15
+COMMITTED_OFF_RAD = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A motion, and the task and the object poses that it was made for."""
+
+    instruction: str
+    task: PickAndPlace
+    motion: Motion
+    cube: ObjectPose
+    box: ObjectPose
+
+
+class ScriptedPolicy:
+    """State: the plan being carried out."""
+
+    name = "scripted"
+    cameras: tuple[str, ...] = ()
+    needs_objects = True
+
+    def __init__(self, embodiment: Embodiment) -> None:
+        self._step_s = 1.0 / embodiment.rates.policy_hz
+        self._moves = ArmMoves(embodiment.lower_rad, embodiment.upper_rad, SPEED_SHARE * embodiment.max_velocity_rad_s)
+        self._lower, self._upper = embodiment.lower_rad, embodiment.upper_rad
+        self._max_velocity = SPEED_SHARE * embodiment.max_velocity_rad_s
+        self._home = arm_pose(embodiment.home_rad)
+        self._plan: Plan | None = None
+
+    def reset(self) -> None:
+        self._plan = None
+
+    def infer(self, observation: Observation) -> Chunk:
+        """Raises PolicyRefusal for an unknown instruction, objects that are missing or out of reach."""
+        task, cube, box = self._look_up(observation)
+        if self._plan is None or not self._still_holds(self._plan, observation, cube, box):
+            self._plan = self._make_plan(observation, task, cube, box)
+        times_s = observation.stamp_s + self._step_s * np.arange(HORIZON)
+        positions = np.clip(self._plan.motion.positions(times_s), self._lower, self._upper)
+        _keep_committed(positions, times_s, observation, self._step_s, self._plan.motion.start_s)
+        return Chunk(positions=positions, step_s=self._step_s)
+
+    def _look_up(self, observation: Observation) -> tuple[PickAndPlace, ObjectPose, ObjectPose]:
+        try:
+            task = parse(observation.instruction)
+        except ValueError as error:
+            raise PolicyRefusal(str(error)) from None
+        if observation.objects is None:
+            raise PolicyRefusal(
+                "the scripted policy needs the simulator's object poses and got none: is the simulator running?"
+                " On a real arm give a checkpoint as the policy"
+            )
+        for name in (task.cube, task.box):
+            if name not in observation.objects:
+                known = ", ".join(sorted(observation.objects)) or "nothing"
+                raise PolicyRefusal(f"'{observation.instruction}': there is no {name} in the scene, which has: {known}")
+        return task, observation.objects[task.cube], observation.objects[task.box]
+
+    def _still_holds(self, plan: Plan, observation: Observation, cube: ObjectPose, box: ObjectPose) -> bool:
+        """Whether the arm and the objects are where the plan has them."""
+        motion, now_s = plan.motion, observation.stamp_s
+        if observation.instruction != plan.instruction or now_s < motion.start_s - 1.0:
+            return False
+        if now_s > motion.start_s + ARM_LATE_S and _off_course(motion, now_s, observation.positions):
+            return False
+        if now_s < motion.time_of("released") and _distance(box, plan.box) > BOX_MOVED_M:
+            return False
+        if now_s < motion.time_of("touch") and "touch" in motion.marks:
+            return _distance(cube, plan.cube) < CUBE_MOVED_M
+        if motion.time_of("lifted") + ARM_LATE_S < now_s < motion.time_of("release"):
+            return bool(np.linalg.norm(pinch_point(observation.positions) - cube.position) < HELD_WITHIN_M)
+        settled = now_s > motion.time_of("released") + SETTLE_S or "released" not in motion.marks
+        return not settled or _in_box(cube, box)
+
+    def _make_plan(self, observation: Observation, task: PickAndPlace, cube: ObjectPose, box: ObjectPose) -> Plan:
+        assert observation.objects is not None
+        motion = self._continue_from(observation)
+        cubes = {name: pose for name, pose in observation.objects.items() if name.endswith("cube")}
+        held = next((name for name, pose in cubes.items() if gripped(observation.positions, pose)), None)
+        try:
+            if held == task.cube and not _released_into(cube, box, observation.positions):
+                self._moves.carry(motion, self._home, box)
+            elif _in_box(cube, box):
+                if held is not None:
+                    self._moves.let_go(motion)
+                self._moves.rise(motion)
+                self._moves.go_home(motion, self._home)
+            else:
+                if held is not None:
+                    self._moves.let_go(motion)
+                self._moves.rise(motion)
+                others = [pose for name, pose in cubes.items() if name != task.cube]
+                self._moves.place(motion, self._home, cube, box, others)
+        except OutOfReach as error:
+            raise PolicyRefusal(f"'{observation.instruction}': out of reach: {error}") from None
+        motion.keep_within(self._max_velocity)
+        return Plan(observation.instruction, task, motion, cube, box)
+
+    def _continue_from(self, observation: Observation) -> Motion:
+        """A motion that begins where what is being executed ends, or where the arm is."""
+        committed = observation.committed
+        if committed is not None and len(committed) > 1:
+            off = np.abs(committed[0] - observation.positions)
+            off[GRIPPER] = 0.0
+            if off.max() < COMMITTED_OFF_RAD:
+                start_s = observation.committed_start_s + self._step_s * (len(committed) - 1)
+                poses = arm_pose(committed[-2:])
+                return Motion(start_s, poses[1], (poses[1] - poses[0]) / self._step_s)
+        lead_s = max(LEAD_S, observation.delay_rows * self._step_s)
+        return Motion(observation.stamp_s + lead_s, arm_pose(observation.positions), np.zeros(len(self._lower)))
+
+
+def _keep_committed(
+    positions: np.ndarray, times_s: np.ndarray, observation: Observation, step_s: float, plan_start_s: float
+) -> None:
+    """Rows before the plan's start are those that will be executed anyway."""
+    committed = observation.committed
+    if committed is None or not len(committed):
+        return
+    committed_s = observation.committed_start_s + step_s * np.arange(len(committed))
+    before = times_s < min(plan_start_s, committed_s[-1])
+    for joint in range(positions.shape[1]):
+        positions[before, joint] = np.interp(times_s[before], committed_s, committed[:, joint])
+
+
+def _off_course(motion: Motion, now_s: float, positions: np.ndarray) -> bool:
+    """Whether the arm is nowhere near the plan of the last moments. The jaw may be stopped by a cube."""
+    recent = motion.positions(now_s - np.linspace(0.0, ARM_LATE_S, 9))
+    off = np.abs(recent - positions)
+    off[:, GRIPPER] = 0.0
+    return bool(off.max(axis=1).min() > ARM_OFF_RAD)
+
+
+def _distance(one: ObjectPose, other: ObjectPose) -> float:
+    return float(np.linalg.norm(one.position[:2] - other.position[:2]))
+
+
+def _in_box(cube: ObjectPose, box: ObjectPose) -> bool:
+    beside = np.abs(cube.position[:2] - box.position[:2]).max()
+    return bool(beside < IN_BOX_M and cube.position[2] < IN_BOX_HEIGHT_M)
+
+
+def _released_into(cube: ObjectPose, box: ObjectPose, positions: np.ndarray) -> bool:
+    return _in_box(cube, box) and positions[GRIPPER] > 0.0 and cube.position[2] < 0.02
