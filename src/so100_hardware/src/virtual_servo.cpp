@@ -50,7 +50,6 @@ VirtualServo::VirtualServo(uint8_t id, double start_ticks) noexcept : actual_tic
   for (const Register& r : kRegisters) set(r, r.decode(r.initial));
   set(kId, id);
   show_present();
-  profile_ticks_ = get(kPresentPosition);
 }
 
 uint8_t VirtualServo::id() const noexcept { return memory_[kId.address]; }
@@ -119,8 +118,9 @@ void VirtualServo::present(double actual_ticks, double speed_ticks_s, double loa
   actual_ticks_ = actual_ticks;
   speed_ticks_s_ = speed_ticks_s;
   load_permille_ = load_permille;
-  advance_profile(dt_s);
   show_present();
+  advance_profile(dt_s);
+  show_moving();
 }
 
 double VirtualServo::goal_ticks() const noexcept {
@@ -131,12 +131,7 @@ double VirtualServo::goal_ticks() const noexcept {
 }
 
 void VirtualServo::advance_profile(double dt_s) noexcept {
-  if (memory_[kTorqueEnable.address] == 0) {
-    profile_ticks_ = get(kPresentPosition);
-    profile_speed_ = 0.0;
-    return;
-  }
-  if (!(dt_s > 0.0)) return;
+  if (memory_[kTorqueEnable.address] == 0 || !(dt_s > 0.0)) return;
   double fastest = get(kMaxVelocity) * kVelocityStep;
   const double asked = std::abs(get(kGoalVelocity));
   if (asked > 0.0) fastest = std::min(fastest, asked);
@@ -144,7 +139,10 @@ void VirtualServo::advance_profile(double dt_s) noexcept {
   double speed = std::clamp(left / dt_s, -fastest, fastest);
   if (get(kAcceleration) > 0) {
     const double acceleration = std::min(get(kAcceleration), get(kMaxAcceleration)) * kAccelerationStep;
-    const double stopping = std::sqrt(2.0 * acceleration * std::abs(left));  // from this speed it just stops in time
+    // From this speed it just stops in time, losing acceleration * dt_s at each step.
+    const double half_step = dt_s / 2.0;
+    const double stopping =
+        acceleration * (std::sqrt(half_step * half_step + 2.0 * std::abs(left) / acceleration) - half_step);
     speed = std::clamp(speed, -stopping, stopping);
     speed = std::clamp(speed, profile_speed_ - acceleration * dt_s, profile_speed_ + acceleration * dt_s);
   }
@@ -163,6 +161,14 @@ void VirtualServo::show_present() noexcept {
   set(kPresentLoad, static_cast<int32_t>(std::lround(std::clamp(load_permille_, -1000.0, 1000.0))));
   set(kPresentCurrent,
       static_cast<int32_t>(std::lround(std::clamp(load_permille_, -1000.0, 1000.0) / 1000.0 * kStallCurrentCounts)));
+  if (memory_[kTorqueEnable.address] == 0) {
+    profile_ticks_ = get(kPresentPosition);
+    profile_speed_ = 0.0;
+  }
+  show_moving();
+}
+
+void VirtualServo::show_moving() noexcept {
   const bool torque = memory_[kTorqueEnable.address] != 0;
   const bool under_way = torque && profile_ticks_ != goal_ticks();
   set(kMoving, under_way || std::abs(speed_ticks_s_) > get(kMovingThreshold) * kVelocityStep ? 1 : 0);

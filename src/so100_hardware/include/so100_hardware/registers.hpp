@@ -2,7 +2,6 @@
 // Sources: the maker's memory table for SMS/STS servos, and lerobot's feetech tables for names and sign bits.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -47,7 +46,7 @@ constexpr Memory F = Memory::kFactory;
 }  // namespace sheet
 
 // clang-format off
-inline constexpr std::array<Register, 57> kRegisters = {{
+inline constexpr Register kRegisters[] = {
     // name                            address size access memory      sign per_count    unit     initial
     {"firmware_major_version",               0, 1, sheet::R,  sheet::E, -1, 0.0,         "",           3},
     {"firmware_minor_version",               1, 1, sheet::R,  sheet::E, -1, 0.0,         "",          10},
@@ -105,7 +104,7 @@ inline constexpr std::array<Register, 57> kRegisters = {{
     {"maximum_velocity_limit",              84, 1, sheet::RW, sheet::F, -1, 50.0 * kRadPerTick, "rad/s", 80},
     {"maximum_acceleration",                85, 1, sheet::RW, sheet::F, -1, 100.0 * kRadPerTick, "rad/s2", 254},
     {"acceleration_multiplier",             86, 1, sheet::RW, sheet::F, -1, 0.0,         "",           1},
-}};
+};
 // clang-format on
 
 // Throws std::out_of_range for a name that is not on the sheet; in a constant expression that is a compile error.

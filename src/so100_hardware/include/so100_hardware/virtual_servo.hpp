@@ -52,6 +52,7 @@ class VirtualServo {
   void advance_profile(double dt_s) noexcept;
   void torque_command(uint8_t before) noexcept;
   void show_present() noexcept;
+  void show_moving() noexcept;
 
   std::array<uint8_t, 256> memory_{};
   PendingWrite pending_;
