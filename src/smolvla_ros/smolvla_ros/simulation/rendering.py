@@ -38,7 +38,9 @@ class Renderer:
         try:
             self._renderer = mujoco.Renderer(self._model, height, width)
         except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
-            raise NoRenderer(f"the simulator's cameras cannot draw (MUJOCO_GL={os.environ['MUJOCO_GL']}): {error}") from error
+            raise NoRenderer(
+                f"the simulator's cameras cannot draw (MUJOCO_GL={os.environ['MUJOCO_GL']}): {error}"
+            ) from error
         finally:
             self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows
         self._fine = fine

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
-from smolvla_ros.simulation.arm_model import SCENE_COLLIDES, arm_elements, asset_folder
+from smolvla_ros.simulation.arm_model import ARM_COLLIDES, SCENE_COLLIDES, arm_elements, asset_folder
 
 TIMESTEP_S = 1 / 480
+FRICTION = "1 0.005 0.0001"  # sliding, torsional, rolling
 COLOURS = {
     "red": "0.82 0.10 0.10 1",
     "blue": "0.10 0.25 0.85 1",
@@ -72,37 +73,96 @@ def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
     assets, arm, actuators = arm_elements(embodiment)
     root = ET.Element("mujoco", model="so100")
     ET.SubElement(root, "compiler", angle="radian", meshdir=str(asset_folder()))
-    ET.SubElement(
-        root, "option", timestep=str(TIMESTEP_S), integrator="implicitfast", cone="elliptic", impratio="10"
-    )
+    ET.SubElement(root, "option", timestep=str(TIMESTEP_S), integrator="implicitfast", cone="elliptic", impratio="10")
     visual = ET.SubElement(root, "visual")
     ET.SubElement(visual, "headlight", ambient="0.35 0.35 0.35", diffuse="0.25 0.25 0.25", specular="0 0 0")
     ET.SubElement(visual, "map", znear="0.01", zfar="20")
     ET.SubElement(visual, "global", offwidth="1920", offheight="1440")
     ET.SubElement(visual, "quality", shadowsize="4096", offsamples="8")
     asset = ET.SubElement(root, "asset")
-    ET.SubElement(asset, "texture", type="skybox", builtin="gradient", rgb1="0.80 0.86 0.92", rgb2="0.55 0.62 0.70", width="64", height="384")
-    ET.SubElement(asset, "texture", name="table", type="2d", builtin="flat", mark="random", random="0.02", rgb1="0.62 0.55 0.47", markrgb="0.56 0.49 0.41", width="512", height="512")
+    ET.SubElement(
+        asset,
+        "texture",
+        type="skybox",
+        builtin="gradient",
+        rgb1="0.80 0.86 0.92",
+        rgb2="0.55 0.62 0.70",
+        width="64",
+        height="384",
+    )
+    ET.SubElement(
+        asset,
+        "texture",
+        name="table",
+        type="2d",
+        builtin="flat",
+        mark="random",
+        random="0.02",
+        rgb1="0.62 0.55 0.47",
+        markrgb="0.56 0.49 0.41",
+        width="512",
+        height="512",
+    )
     ET.SubElement(asset, "material", name="table", texture="table", texrepeat="4 4", specular="0.05", shininess="0.05")
     asset.extend(assets)
     world = ET.SubElement(root, "worldbody")
-    ET.SubElement(world, "light", pos="0.4 -0.5 1.2", dir="-0.2 0.45 -1", diffuse="0.55 0.55 0.55", specular="0.1 0.1 0.1", castshadow="true")
-    ET.SubElement(world, "light", pos="0.3 0.7 1.0", dir="-0.1 -0.6 -1", diffuse="0.25 0.25 0.25", specular="0 0 0", castshadow="false")
     ET.SubElement(
-        world, "geom", name="table", type="box", size="0.45 0.5 0.02", pos="0.2 0 -0.02", material="table",
-        contype=str(SCENE_COLLIDES), conaffinity=str(SCENE_COLLIDES | 1), friction="1 0.005 0.0001",
+        world,
+        "light",
+        pos="0.4 -0.5 1.2",
+        dir="-0.2 0.45 -1",
+        diffuse="0.55 0.55 0.55",
+        specular="0.1 0.1 0.1",
+        castshadow="true",
+    )
+    ET.SubElement(
+        world,
+        "light",
+        pos="0.3 0.7 1.0",
+        dir="-0.1 -0.6 -1",
+        diffuse="0.25 0.25 0.25",
+        specular="0 0 0",
+        castshadow="false",
+    )
+    ET.SubElement(
+        world,
+        "geom",
+        name="table",
+        type="box",
+        size="0.45 0.5 0.02",
+        pos="0.2 0 -0.02",
+        material="table",
+        contype=str(SCENE_COLLIDES),
+        conaffinity=str(SCENE_COLLIDES | ARM_COLLIDES),
+        friction=FRICTION,
     )
     world.append(arm)
     bodies = {body.get("name"): body for body in arm.iter("body")}
     for name, camera in CAMERAS.items():
         ET.SubElement(
-            bodies[camera.body] if camera.body else world, "camera", name=name, fovy=str(camera.fovy_deg),
-            pos=_numbers(camera.position), xyaxes=_numbers(_look_at(camera)),
+            bodies[camera.body] if camera.body else world,
+            "camera",
+            name=name,
+            fovy=str(camera.fovy_deg),
+            pos=_numbers(camera.position),
+            xyaxes=_numbers(_look_at(camera)),
         )
     for item in objects:
         _add_object(world, item)
     root.append(actuators)
     return ET.tostring(root, encoding="unicode")
+
+
+def marker_colour(item: SceneObject) -> tuple[float, float, float, float]:
+    """Red, green, blue, alpha of an object's marker; boxes let their content be seen."""
+    red, green, blue, _ = (float(word) for word in COLOURS[item.colour].split())
+    return red, green, blue, 1.0 if item.kind == "cube" else 0.4
+
+
+def marker_size(item: SceneObject) -> tuple[float, float, float]:
+    """Edges of an object's marker, m."""
+    outer = BOX_INNER_M + 2 * BOX_WALL_M
+    return (CUBE_EDGE_M,) * 3 if item.kind == "cube" else (outer, outer, BOX_HEIGHT_M)
 
 
 def place_cubes(random: np.random.Generator, count: int) -> np.ndarray:
@@ -116,25 +176,35 @@ def place_cubes(random: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _add_object(world: ET.Element, item: SceneObject) -> None:
-    collides = {"contype": str(SCENE_COLLIDES), "conaffinity": str(SCENE_COLLIDES | 1), "rgba": COLOURS[item.colour]}
+    collides = {
+        "contype": str(SCENE_COLLIDES),
+        "conaffinity": str(SCENE_COLLIDES | ARM_COLLIDES),
+        "rgba": COLOURS[item.colour],
+    }
     body = ET.SubElement(world, "body", name=item.name, pos="0 0 0")
     if item.kind == "cube":
         half = CUBE_EDGE_M / 2
         ET.SubElement(body, "freejoint", name=item.name)
         ET.SubElement(
-            body, "geom", name=item.name, type="box", size=_numbers([half] * 3), mass=str(CUBE_MASS_KG),
-            friction="1 0.005 0.0001", **collides,
+            body,
+            "geom",
+            collides,
+            name=item.name,
+            type="box",
+            size=_numbers([half] * 3),
+            mass=str(CUBE_MASS_KG),
+            friction=FRICTION,
         )
         return
     half, wall = BOX_INNER_M / 2, BOX_WALL_M / 2
-    ET.SubElement(body, "geom", type="box", size=_numbers([half, half, 0.001]), pos="0 0 0.001", **collides)
+    ET.SubElement(body, "geom", collides, type="box", size=_numbers([half, half, 0.001]), pos="0 0 0.001")
     for axis in (0, 1):
         for side in (-1, 1):
             size, place = [half + 2 * wall, half + 2 * wall, BOX_HEIGHT_M / 2], [0.0, 0.0, BOX_HEIGHT_M / 2]
             size[axis], place[axis] = wall, side * (half + wall)
             if axis:
                 size[0] = half
-            ET.SubElement(body, "geom", type="box", size=_numbers(size), pos=_numbers(place), **collides)
+            ET.SubElement(body, "geom", collides, type="box", size=_numbers(size), pos=_numbers(place))
 
 
 def _look_at(camera: CameraPose) -> np.ndarray:

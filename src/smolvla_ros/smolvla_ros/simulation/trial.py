@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.embodiment import Embodiment, load_embodiment
+from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.policies.interface import Observation, Policy
-from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
 
@@ -54,8 +52,8 @@ class Loop:
         self.world, self.policy, self.now_s = world, policy, 0.0
         self._rng, self._ticks = rng, ServoTicks(embodiment)
         self._row_s = 1 / embodiment.rates.policy_hz
-        self._physics_steps = max(1, round(1 / embodiment.rates.control_hz / world.timestep))
-        self._step_s = self._physics_steps * world.timestep
+        self._physics_steps = max(1, round(1 / embodiment.rates.control_hz / world.timestep_s))
+        self._step_s = self._physics_steps * world.timestep_s
         self._most_a_step = embodiment.max_velocity_rad_s * self._step_s
         self._torque = np.ones(len(embodiment.joints), dtype=bool)
         self._timeline = Timeline(len(embodiment.joints))

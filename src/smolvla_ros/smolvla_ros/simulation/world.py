@@ -1,10 +1,10 @@
 """The simulated world, stepped by hand: no clock, no ROS. `World` is the physics, rendering.py draws it.
 
-    world = World(load_embodiment())
-    world.reset(seed=7)
-    world.set_setpoints(positions, torque_enabled)      # (6,) rad, (6,) bool
-    world.step()                                        # one step of TIMESTEP_S
-    world.positions, world.objects()
+world = World(load_embodiment())
+world.reset(seed=7)
+world.set_setpoints(positions, torque_enabled)      # (6,) rad, (6,) bool
+world.step()                                        # one step of TIMESTEP_S
+world.positions, world.objects()
 """
 
 from __future__ import annotations
@@ -54,12 +54,19 @@ class World:
         self._stiffness = self.model.actuator_gainprm[:, 0].copy()
         self._bodies = {item.name: self.model.body(item.name).id for item in self.scene_objects}
 
-    def reset(self, seed: int, task: str = "") -> None:
-        """A seeded scene, the arm at home with torque on, everything at rest. Raises UnknownTask."""
+    def reset(self, seed: int, task: str = "", keep_arm: bool = False) -> None:
+        """A seeded scene, everything at rest, the arm at home with torque on; `keep_arm` leaves it as it is.
+
+        Raises UnknownTask.
+        """
+        arm = self.positions, self.data.ctrl - self._offset
         if task and task != self.task:
             self._load(task)
         self.seed = seed
         mujoco.mj_resetData(self.model, self.data)
+        if not keep_arm:
+            arm = self.embodiment.home_rad, self.embodiment.home_rad
+            self.set_setpoints(arm[1], np.ones(len(self._qpos), dtype=bool))
         random = np.random.default_rng(seed)
         cubes = [item for item in self.scene_objects if item.kind == "cube"]
         for item, (x, y, yaw) in zip(cubes, place_cubes(random, len(cubes)), strict=True):
@@ -69,8 +76,8 @@ class World:
         boxes = [item for item in self.scene_objects if item.kind == "box"]
         for item, place in zip(boxes, random.permutation(BOX_PLACES), strict=True):
             self.model.body(item.name).pos[:2] = place
-        self.data.qpos[self._qpos] = self.embodiment.home_rad + self._offset
-        self.set_setpoints(self.embodiment.home_rad, np.ones(len(self._qpos), dtype=bool))
+        self.data.qpos[self._qpos] = arm[0] + self._offset
+        self.data.ctrl[:] = arm[1] + self._offset
         self.step(SETTLE_STEPS)
         self.data.time = 0.0
 
@@ -113,6 +120,15 @@ class World:
     def speed(self, name: str) -> float:
         """How fast an object moves, m/s."""
         return float(np.linalg.norm(self.data.cvel[self._bodies[name]][3:]))
+
+    def touched_by_arm(self, name: str) -> bool:
+        """Whether a part of the arm is in contact with an object."""
+        body, arm = self._bodies[name], self.model.body("base").id
+        for contact in self.data.contact:
+            pair = [self.model.geom_bodyid[geom] for geom in contact.geom]
+            if body in pair and any(self.model.body_rootid[other] == arm for other in pair):
+                return True
+        return False
 
     def place(self, positions: np.ndarray, objects: dict[str, np.ndarray]) -> None:
         """Puts arm and objects where they are said to be, without physics: (joints,) rad, (7,) x y z qw qx qy qz."""

@@ -1,0 +1,173 @@
+"""The simulator node: the world in real time, its cameras as topics, its servo bus as a pseudo-terminal."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+
+from smolvla_msgs.msg import SceneState
+from smolvla_msgs.srv import EvaluateTask, ResetScene
+from smolvla_ros.embodiment import Camera, EmbodimentError, load_embodiment
+from smolvla_ros.nodes.conversions import seconds, time_message
+from smolvla_ros.nodes.parameters import Parameter, declare
+from smolvla_ros.nodes.process import run_node
+from smolvla_ros.policies.interface import ObjectPose
+from smolvla_ros.simulation.arm_model import ModelMissing
+from smolvla_ros.simulation.live_world import LiveWorld
+from smolvla_ros.simulation.rendering import NoRenderer, intrinsics
+from smolvla_ros.simulation.scene import CAMERAS, PICK_AND_PLACE, marker_colour, marker_size
+from smolvla_ros.simulation.tasks import instructions
+from smolvla_ros.simulation.world import UnknownTask
+from so100_hardware import BusError
+
+PARAMETERS = (
+    Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
+    Parameter("usb_port", "", "link to make to the servo bus's pseudo-terminal; empty: none"),
+    Parameter("seed", 0, "seed of the first scene", (0, 2**31 - 1)),
+)
+FRAME = "world"
+SCENE_PERIOD_S, MARKER_PERIOD_S = 1 / 30, 0.2
+JPEG_QUALITY = 90
+
+
+class SimulatorNode(Node):
+    def __init__(self) -> None:
+        super().__init__("simulator")
+        settings = declare(self, PARAMETERS)
+        embodiment = load_embodiment(settings["embodiment"])
+        unknown = [camera.name for camera in embodiment.cameras if camera.name not in CAMERAS]
+        if unknown:
+            raise EmbodimentError(
+                f"{embodiment.path}: cameras: the simulator has {', '.join(CAMERAS)}; found {unknown[0]}"
+            )
+        self._cameras = {camera.name: camera for camera in embodiment.cameras}
+        self._raw, self._compressed, self._info = {}, {}, {}
+        for camera in embodiment.cameras:
+            topic = camera.topic.lstrip("/")
+            self._raw[camera.name] = self.create_publisher(Image, topic, qos_profile_sensor_data)
+            self._compressed[camera.name] = self.create_publisher(
+                CompressedImage, f"{topic}/compressed", qos_profile_sensor_data
+            )
+            self._info[camera.name] = self.create_publisher(
+                CameraInfo, f"{topic.rsplit('/', 1)[0]}/camera_info", qos_profile_sensor_data
+            )
+        self._scene = self.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
+        self._markers = self.create_publisher(MarkerArray, "simulator/markers", QoSProfile(depth=1))
+        self._live = LiveWorld(
+            embodiment, settings["usb_port"], settings["seed"], self._now_s, self._publish_image, self._wanted
+        )
+        self.create_service(ResetScene, "simulator/reset", self._reset)
+        self.create_service(EvaluateTask, "simulator/evaluate_task", self._evaluate)
+        self.create_timer(SCENE_PERIOD_S, self._publish_scene)
+        self.create_timer(MARKER_PERIOD_S, self._publish_markers)
+        self.get_logger().info(f"servo bus at {settings['usb_port'] or self._live.bus.port}, scene {settings['seed']}")
+
+    def close(self) -> None:
+        self._live.close()
+
+    def _now_s(self) -> float:
+        return seconds(self.get_clock().now().to_msg())
+
+    # from the drawing thread
+
+    def _wanted(self, camera: str) -> bool:
+        publishers = (self._raw[camera], self._compressed[camera])
+        return any(publisher.get_subscription_count() for publisher in publishers)
+
+    def _publish_image(self, name: str, stamp_s: float, image: np.ndarray) -> None:
+        camera, stamp = self._cameras[name], time_message(stamp_s)
+        if self._raw[name].get_subscription_count():
+            message = Image(height=camera.height, width=camera.width, encoding="rgb8", step=3 * camera.width)
+            message.header.stamp, message.header.frame_id = stamp, camera.frame_id
+            # an array is taken over as it is; bytes would be checked element by element
+            message.data = array.array("B", image.tobytes())
+            self._raw[name].publish(message)
+        if self._compressed[name].get_subscription_count():
+            _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            packed = CompressedImage(format="rgb8; jpeg compressed bgr8", data=array.array("B", jpeg.tobytes()))
+            packed.header.stamp, packed.header.frame_id = stamp, camera.frame_id
+            self._compressed[name].publish(packed)
+        self._info[name].publish(_camera_info(camera, stamp))
+
+    # timers and services
+
+    def _publish_scene(self) -> None:
+        self._live.check()
+        snapshot = self._live.snapshot
+        message = SceneState(
+            seed=snapshot.seed,
+            sim_time=snapshot.sim_time_s,
+            real_time_factor=self._live.real_time_factor,
+            object_names=list(snapshot.objects),
+            object_poses=[_pose(pose) for pose in snapshot.objects.values()],
+            image_rates=list(self._live.image_rates.values()),
+        )
+        message.header.stamp, message.header.frame_id = time_message(snapshot.stamp_s), FRAME
+        self._scene.publish(message)
+
+    def _publish_markers(self) -> None:
+        if not self._markers.get_subscription_count():
+            return
+        snapshot = self._live.snapshot
+        markers = MarkerArray()
+        for item in PICK_AND_PLACE:
+            red, green, blue, alpha = marker_colour(item)
+            x, y, z = marker_size(item)
+            marker = Marker(ns=item.name, type=Marker.CUBE, action=Marker.ADD, pose=_pose(snapshot.objects[item.name]))
+            marker.header.stamp, marker.header.frame_id = time_message(snapshot.stamp_s), FRAME
+            marker.color, marker.scale = ColorRGBA(r=red, g=green, b=blue, a=alpha), Vector3(x=x, y=y, z=z)
+            markers.markers.append(marker)
+        self._markers.publish(markers)
+
+    def _reset(self, request: Any, response: Any) -> Any:
+        try:
+            response.instructions = instructions(self._live.reset(request.seed, request.task))
+        except UnknownTask as error:
+            response.message = str(error)
+            return response
+        response.success, response.message = True, f"scene {request.seed}"
+        return response
+
+    def _evaluate(self, request: Any, response: Any) -> Any:
+        verdict = self._live.judge(request.instruction)
+        response.understood, response.done, response.message = verdict.understood, verdict.done, verdict.message
+        return response
+
+
+def _pose(pose: ObjectPose) -> Pose:
+    (x, y, z), (qw, qx, qy, qz) = pose.position.tolist(), pose.quaternion.tolist()
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=qw, x=qx, y=qy, z=qz))
+
+
+def _camera_info(camera: Camera, stamp: Time) -> CameraInfo:
+    """An ideal pinhole camera."""
+    matrix = intrinsics(CAMERAS[camera.name].fovy_deg, camera.width, camera.height)
+    message = CameraInfo(
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=matrix.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.hstack([matrix, np.zeros((3, 1))]).ravel(),
+    )
+    message.header.stamp, message.header.frame_id = stamp, camera.frame_id
+    return message
+
+
+def main() -> None:
+    run_node(SimulatorNode, (BusError, EmbodimentError, ModelMissing, NoRenderer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The world running in real time: one thread steps the physics and serves the servo bus, one draws the cameras.
+
+They meet in the state that the physics thread leaves behind after each control step; MuJoCo releases the interpreter's
+lock while it steps and while it draws, so the two overlap. Reset and judgement come from other threads, under one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.policies.interface import ObjectPose
+from smolvla_ros.simulation.judge import Verdict, judge
+from smolvla_ros.simulation.pacing import Pace
+from smolvla_ros.simulation.rendering import Renderer
+from smolvla_ros.simulation.world import World
+from smolvla_ros.units import ServoTicks
+from so100_hardware import VirtualBus
+
+CONTROL_STEPS = 2  # physics steps between two exchanges with the servos: 240 Hz
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The world at one moment; stamp_s is the wall clock's."""
+
+    stamp_s: float
+    sim_time_s: float
+    seed: int
+    qpos: np.ndarray
+    objects: dict[str, ObjectPose]
+
+
+class LiveWorld:
+    """`now_s` is the clock that stamps images. `on_image(camera, stamp_s, image)` is called from the drawing thread."""
+
+    def __init__(
+        self,
+        embodiment: Embodiment,
+        usb_port: str,
+        seed: int,
+        now_s: Callable[[], float],
+        on_image: Callable[[str, float, np.ndarray], None],
+        wanted: Callable[[str], bool],
+    ) -> None:
+        """`usb_port`: the link to the servo bus's pseudo-terminal, made here; "" for none. `wanted` tells whether
+        anybody looks at a camera; one that nobody looks at is not drawn.
+        """
+        self._embodiment, self._now_s, self._on_image, self._wanted = embodiment, now_s, on_image, wanted
+        self._world = World(embodiment)
+        self._world.reset(seed)
+        self._ticks = ServoTicks(embodiment)
+        self.bus = VirtualBus(
+            [joint.servo_id for joint in embodiment.joints],
+            link=usb_port or None,
+            start_ticks=self._ticks.from_radians(self._world.positions).tolist(),
+        )
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._failure: Exception | None = None
+        self._pace = Pace(CONTROL_STEPS * World.timestep_s, time.monotonic())
+        self.image_rates = dict.fromkeys((camera.name for camera in embodiment.cameras), 0.0)
+        self.snapshot = self._take_snapshot()
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(loop,), name=loop.__name__, daemon=True)
+            for loop in (self._step_for_ever, self._draw_for_ever)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def real_time_factor(self) -> float:
+        return self._pace.real_time_factor
+
+    def reset(self, seed: int, task: str) -> list[str]:
+        """A new scene around the arm, which stays where its servos hold it; returns the objects' names.
+
+        Raises UnknownTask.
+        """
+        with self._lock:
+            self._world.reset(seed, task, keep_arm=True)
+            self.snapshot = self._take_snapshot()
+            return list(self.snapshot.objects)
+
+    def judge(self, instruction: str) -> Verdict:
+        with self._lock:
+            return judge(self._world, instruction)
+
+    def check(self) -> None:
+        """Raises what ended a thread, if one has ended."""
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        self._closing.set()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+        self.bus.close()
+
+    def _take_snapshot(self) -> Snapshot:
+        world = self._world
+        return Snapshot(self._now_s(), world.time_s, world.seed, world.data.qpos.copy(), world.objects())
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except Exception as error:  # told by check(): a thread must not end unseen
+            self._failure = error
+
+    def _step_for_ever(self) -> None:
+        period_s = CONTROL_STEPS * World.timestep_s
+        while not self._closing.is_set():
+            with self._lock:
+                for _ in range(self._pace.steps_due(time.monotonic())):
+                    self._control_step(period_s)
+                self.snapshot = self._take_snapshot()
+            time.sleep(period_s)
+
+    def _control_step(self, period_s: float) -> None:
+        world = self._world
+        setpoints = self.bus.exchange(
+            self._ticks.from_radians(world.positions),
+            self._ticks.speed_from_radians(world.velocities),
+            1000.0 * world.loads * np.sign(self._ticks.speed_from_radians(np.ones(len(world.loads)))),
+            period_s,
+        )
+        world.set_setpoints(self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled)
+        world.step(CONTROL_STEPS)
+
+    def _draw_for_ever(self) -> None:
+        cameras = self._embodiment.cameras
+        renderers = {size: Renderer(self._world, *size) for size in {(c.width, c.height) for c in cameras}}
+        due_s = dict.fromkeys(self.image_rates, time.monotonic())
+        drawn_s: dict[str, float] = {}
+        model = self._world.model
+        try:
+            while not self._closing.is_set():
+                if self._world.model is not model:  # another task, another model
+                    for size, old in list(renderers.items()):
+                        old.close()
+                        renderers[size] = Renderer(self._world, *size)
+                    model = self._world.model
+                self._draw_what_is_due(renderers, due_s, drawn_s)
+                time.sleep(max(0.0005, min(due_s.values()) - time.monotonic()))
+        finally:
+            for renderer in renderers.values():
+                renderer.close()
+
+    def _draw_what_is_due(
+        self, renderers: dict[tuple[int, int], Renderer], due_s: dict[str, float], drawn_s: dict[str, float]
+    ) -> None:
+        snapshot = self.snapshot
+        for camera in self._embodiment.cameras:
+            now_s = time.monotonic()
+            if now_s < due_s[camera.name]:
+                continue
+            period_s = 1.0 / camera.rate_hz
+            due_s[camera.name] = max(due_s[camera.name] + period_s, now_s)
+            if not self._wanted(camera.name):
+                continue
+            renderer = renderers[camera.width, camera.height]
+            renderer.take_state(snapshot.qpos)
+            self._on_image(camera.name, snapshot.stamp_s, renderer.draw(camera.name))
+            if camera.name in drawn_s:
+                rate = 1.0 / max(1e-3, now_s - drawn_s[camera.name])
+                self.image_rates[camera.name] += 0.1 * (rate - self.image_rates[camera.name])
+            drawn_s[camera.name] = now_s
