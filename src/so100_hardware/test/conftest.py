@@ -18,12 +18,15 @@ JOINT_XML = """<joint name="{name}">
 </joint>"""
 
 
-def urdf_for(port: str) -> str:
-    """Six joints, the first against its servo's sense."""
+@pytest.fixture
+def urdf_for() -> Callable[[str], str]:
+    """The description of six joints on a port, the first against its servo's sense."""
     joints = "".join(JOINT_XML.format(name=n, id=i + 1, sign=-1 if i == 0 else 1) for i, n in enumerate(NAMES))
-    return f"""<robot name="so100"><ros2_control name="so100" type="system"><hardware>
+    return lambda port: (
+        f"""<robot name="so100"><ros2_control name="so100" type="system"><hardware>
       <plugin>so100_hardware/So100System</plugin><param name="usb_port">{port}</param>
       <param name="baud_rate">1000000</param></hardware>{joints}</ros2_control></robot>"""
+    )
 
 
 @pytest.fixture
