@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.simulation import rendering
+from smolvla_ros.simulation.rendering import NoRenderer, Renderer, intrinsics
+from smolvla_ros.simulation.scene import CAMERAS
+from smolvla_ros.simulation.video import render_video
+from smolvla_ros.simulation.world import World
+
+ROBOT = load_embodiment()
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    world = World(ROBOT)
+    world.reset(7)
+    return world
+
+
+def project(world: World, camera: str, point: np.ndarray, width: int, height: int) -> tuple[int, int]:
+    """Pixel (column, row) of a point of the world."""
+    data = world.data.camera(camera)
+    x, y, z = data.xmat.reshape(3, 3).T @ (point - data.xpos)
+    u, v, w = intrinsics(CAMERAS[camera].fovy_deg, width, height) @ np.array([x, -y, -z])
+    return round(u / w), round(v / w)
+
+
+@pytest.mark.parametrize(("name", "channel"), [("red cube", 0), ("blue cube", 2)])
+def test_a_cube_has_its_colour_where_the_camera_matrix_says_it_is(world: World, name: str, channel: int) -> None:
+    renderer = Renderer(world, 640, 480)
+    renderer.take_state(world.data.qpos)
+    image = renderer.draw("top")
+    renderer.close()
+    assert image.shape == (480, 640, 3)
+    column, row = project(world, "top", world.objects()[name].position, 640, 480)
+    pixel = image[row, column].astype(int)
+    assert pixel[channel] > 1.8 * np.delete(pixel, channel).max()
+
+
+def test_the_wrist_camera_moves_with_the_hand(world: World) -> None:
+    renderer = Renderer(world, 160, 120)
+    images = []
+    for pan in (0.0, 0.5):
+        world.place(ROBOT.home_rad + np.array([pan, 0, 0, 0, 0, 0]), {})
+        renderer.take_state(world.data.qpos)
+        images.append(renderer.draw("wrist").astype(int))
+    renderer.close()
+    assert np.abs(images[0] - images[1]).mean() > 5
+
+
+def test_a_host_without_egl_is_told_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering.ctypes.util, "find_library", lambda _name: None)
+    with pytest.raises(NoRenderer, match="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"):
+        Renderer(world, 64, 48)
+
+
+def test_a_video_has_as_many_frames_as_were_recorded_and_is_not_black(tmp_path: Path) -> None:
+    count = 5
+    positions = np.tile(ROBOT.home_rad, (count, 1))
+    poses = {"red cube": np.tile([0.2, 0.0, 0.0125, 1, 0, 0, 0], (count, 1))}
+    stamps = np.arange(count) / 30
+    render_video(tmp_path / "run.mp4", ROBOT, 7, stamps, positions, poses, "put it there", size=(320, 240))
+    with av.open(str(tmp_path / "run.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == count
+    assert frames[0].shape == (240, 320, 3)
+    assert frames[0].std() > 20
+    assert [path.name for path in tmp_path.iterdir()] == ["run.mp4"]
