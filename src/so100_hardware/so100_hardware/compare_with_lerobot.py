@@ -29,12 +29,12 @@ class PeerError(RuntimeError):
     """LeRobot did not run. The message holds the end of what it said."""
 
 
-def run_peer(peer: Path, port: str) -> dict[str, Any]:
-    """What the peer script found on the port. Raises PeerError."""
+def run_peer(peer: Path, port: str, script: Path = PEER_SCRIPT, *arguments: str) -> dict[str, Any]:
+    """What a script, run by the peer's python, found on the port. Raises PeerError."""
     environment = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
     try:
         done = subprocess.run(
-            [str(peer), str(PEER_SCRIPT), port],
+            [str(peer), str(script), port, *arguments],
             env=environment,
             capture_output=True,
             text=True,

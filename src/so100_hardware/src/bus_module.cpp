@@ -487,6 +487,7 @@ void bind_virtual_bus(py::module_& m) {
             return out;
           },
           "position_ticks"_a, "speed_ticks_s"_a, "load_permille"_a, "dt_s"_a)
+      .def_property_readonly("bytes_carried", [](const PyVirtualBus& b) { return b.open().bytes_carried(); })
       .def("start_first_order_arm",
            [](PyVirtualBus& b) {
              if (!b.arm) b.arm = std::make_unique<FirstOrderArm>(b.open());

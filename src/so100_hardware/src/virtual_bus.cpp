@@ -162,7 +162,10 @@ void VirtualBus::serve() noexcept {
     if (ready == 0 && !waiting) (void)ioctl(slave_fd_, TIOCNXCL);
     if (ready > 0) {
       const ssize_t n = ::read(master_fd_, bytes, sizeof(bytes));
-      if (n > 0) parser_.push(bytes, static_cast<std::size_t>(n));
+      if (n > 0) {
+        bytes_carried_ += static_cast<uint64_t>(n);
+        parser_.push(bytes, static_cast<std::size_t>(n));
+      }
     }
     PacketView request{};
     while (parser_.next(&request)) {
@@ -269,9 +272,11 @@ void VirtualBus::send_replies() noexcept {
     noise.swap(noise_);
   }
   // A reader that does not read loses bytes once the terminal's buffer is full, as on a wire: hence no retry.
+  bytes_carried_ += noise.size();
   if (!noise.empty()) (void)!::write(master_fd_, noise.data(), noise.size());
   for (const Reply& packet : replies_) {
     if (packet.delay_s > 0.0) std::this_thread::sleep_for(std::chrono::duration<double>(packet.delay_s));
+    bytes_carried_ += packet.size;
     (void)!::write(master_fd_, packet.bytes.data(), packet.size);
   }
   replies_.clear();

@@ -1,6 +1,8 @@
 // Simulated servos behind a pseudo-terminal, answering whatever program opens it as the real bus would.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -32,6 +34,9 @@ class VirtualBus {
   // What each shaft does now (arrays of size()), then the servos' profiles move on by dt_s and tell where to.
   void exchange(const double* position_ticks, const double* speed_ticks_s, const double* load_permille, double dt_s,
                 ServoSetpoint* setpoints) noexcept;
+
+  // Both ways since the start, as they would have been on the wire.
+  uint64_t bytes_carried() const noexcept { return bytes_carried_; }
 
   // Each shaft's position as last given.
   std::vector<double> actual_ticks() const;
@@ -77,6 +82,7 @@ class VirtualBus {
   int slave_fd_ = -1;
   int stop_fd_ = -1;
   PacketParser parser_;
+  std::atomic<uint64_t> bytes_carried_{0};
   mutable std::mutex mutex_;  // guards servos_ and noise_
   std::thread thread_;
 };

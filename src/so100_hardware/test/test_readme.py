@@ -1,0 +1,26 @@
+"""The README's tables against the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+README = (PACKAGE / "README.md").read_text()
+NODE = (PACKAGE / "so100_hardware/nodes/so100_driver.py").read_text()
+
+
+def first_column(heading: str) -> set[str]:
+    table = re.search(rf"\| {heading} \|.*?\n\n", README, re.DOTALL)
+    assert table is not None
+    return set(re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE))
+
+
+def test_the_table_of_parameters_is_the_node_s() -> None:
+    assert first_column("parameter") == set(re.findall(r'declare_parameter\(\s*"(\w+)"', NODE))
+
+
+def test_the_table_of_topics_is_the_node_s() -> None:
+    topics = re.findall(r'create_(?:publisher|subscription)\(\s*\w+, "([\w/]+)"', NODE)
+    assert first_column("topic") == set(topics)
+    assert len(topics) == 4
