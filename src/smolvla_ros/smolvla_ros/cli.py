@@ -12,13 +12,13 @@ COMMANDS = ("run", "evaluate", "checkpoint", "bench")
 
 def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
-    from smolvla_ros.embodiment import EmbodimentError
+    from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
     from smolvla_ros.runtime.description import DescriptionError
     from smolvla_ros.runtime.graph import ArgumentError
     from smolvla_ros.runtime.processes import NodeStartError
     from smolvla_ros.runtime.session import SessionError
 
-    return ArgumentError, DescriptionError, EmbodimentError, NodeStartError, SessionError
+    return ArgumentError, DescriptionError, NodeStartError, SessionError, *CONFIGURATION_ERRORS
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -34,7 +34,10 @@ def bench(options: argparse.Namespace) -> int:
         raise ArgumentError(f"--peer: expected a python with lerobot installed, found no such file: {options.peer}")
     for name in options.names or BENCHES:
         print(f"\n{name}", flush=True)
-        rows = importlib.import_module(BENCHES[name]).rows(options.peer)
+        try:
+            rows = importlib.import_module(BENCHES[name]).rows(options.peer)
+        except RuntimeError as error:  # the peer's python, or what runs in it
+            raise ArgumentError(f"bench {name}: {error}") from error
         print(table(rows))
         print(f"report  {write_report(options.reports, name, rows, seed=0)}")
     if not options.peer:

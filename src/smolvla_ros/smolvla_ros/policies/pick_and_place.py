@@ -6,6 +6,7 @@ All figures are for the SO-100's fingers and 25 mm cubes. Moves are between arm 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,7 +30,7 @@ RELEASE_RAD = 0.45
 GRIPPED_BELOW_RAD = 0.35
 GRIPPED_WITHIN_M = 0.02
 
-GRASP_HEIGHT_M = 0.010
+GRASP_HEIGHT_M, GRASP_BELOW_CENTRE_M = 0.010, 0.0025
 HOVER_HEIGHT_M = 0.065
 CARRY_HEIGHT_M = 0.075
 RELEASE_HEIGHT_M = 0.045
@@ -37,10 +38,18 @@ PUT_BACK_HEIGHT_M = 0.025
 # the fixed finger comes down beside the cube, not on it, and moves up to it as the jaw closes
 FINGER_CLEARANCE_M = 0.009
 
-NEIGHBOUR_M = 0.08
-NEIGHBOUR_HALF_WIDTH_M = 0.03
+# the fingers of the open jaw, from the cube's centre along the jaw's axis, with half their width
+FINGERS_FROM_M, FINGERS_TO_M, FINGERS_HALF_WIDTH_M = -0.055, 0.030, 0.012
 
 SLOWEST_SHARE_RAD_S = 2.0
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something square on the table."""
+
+    pose: ObjectPose
+    half_width_m: float
 
 
 class OutOfReach(ValueError):
@@ -60,15 +69,16 @@ class ArmMoves:
         self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
 
     def place(
-        self, motion: Motion, home: np.ndarray, cube: ObjectPose, box: ObjectPose, others: Sequence[ObjectPose]
+        self, motion: Motion, home: np.ndarray, cube: ObjectPose, box: ObjectPose, others: Sequence[Obstacle]
     ) -> None:
-        """Picks the cube, puts it into the box, goes home. `others` are the objects to keep the fingers off.
+        """Picks the cube, puts it into the box, goes home. `others` are what to keep the fingers off.
 
         Raises OutOfReach.
         """
+        low = _grasp_height(cube)
         grasp = self._grasp(motion.end_pose, cube, others)
         yaw = _jaw_yaw(grasp)
-        aside = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, GRASP_HEIGHT_M), yaw, OPEN_RAD)
+        aside = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, low), yaw, OPEN_RAD)
         above = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, HOVER_HEIGHT_M), yaw, OPEN_RAD)
         self._go(motion, above, at_least_s=0.7)
         self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
@@ -117,7 +127,7 @@ class ArmMoves:
         # the top speed of a minimum-jerk move is 15/8 of its mean
         motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
 
-    def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[ObjectPose]) -> np.ndarray:
+    def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> np.ndarray:
         """The closed pose on the cube: along its sides, clear of the others, with the least turn of the wrist.
 
         Raises OutOfReach.
@@ -126,14 +136,14 @@ class ArmMoves:
         out_of_reach: OutOfReach | None = None
         for quarter in range(4):
             yaw = _yaw_of_sides(cube.quaternion) + quarter * np.pi / 2
-            point = _shifted(cube.position, yaw, 0.0, GRASP_HEIGHT_M)
+            point = _shifted(cube.position, yaw, 0.0, _grasp_height(cube))
             try:
                 pose = self._reachable(point, yaw, CLOSED_RAD)
             except OutOfReach as error:
                 out_of_reach = error
                 continue
             cost = abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
-            cost += 3.0 * sum(_in_jaws_way(cube.position, other.position, yaw) for other in others)
+            cost += 3.0 * sum(_in_jaws_way(cube, other, yaw) for other in others)
             if cost < best_cost:
                 best, best_cost = pose, cost
         if best is None:
@@ -195,6 +205,10 @@ def _shifted(position: np.ndarray, yaw: float, by_m: float, height_m: float) -> 
     return np.array([position[0] + by_m * np.cos(yaw), position[1] + by_m * np.sin(yaw), height_m])
 
 
+def _grasp_height(cube: ObjectPose) -> float:
+    return max(GRASP_HEIGHT_M, float(cube.position[2]) - GRASP_BELOW_CENTRE_M)
+
+
 def _yaw_of_sides(quaternion: np.ndarray) -> float:
     """Direction of a cube's side seen from above, whichever face it lies on: rad, within a quarter turn."""
     w, x, y, z = quaternion / np.linalg.norm(quaternion)
@@ -209,9 +223,10 @@ def _yaw_of_sides(quaternion: np.ndarray) -> float:
     return float(np.arctan2(level[1], level[0]) % (np.pi / 2))
 
 
-def _in_jaws_way(cube: np.ndarray, other: np.ndarray, yaw: float) -> bool:
-    """Whether the open jaw or the fixed finger would come down on another object."""
-    across = np.array([np.cos(yaw), np.sin(yaw)])
-    offset = (other - cube)[:2]
-    along, beside = float(offset @ across), abs(float(offset @ np.array([-across[1], across[0]])))
-    return beside < NEIGHBOUR_HALF_WIDTH_M and -NEIGHBOUR_M < along < 0.6 * NEIGHBOUR_M
+def _in_jaws_way(cube: ObjectPose, obstacle: Obstacle, yaw: float) -> bool:
+    """Whether the open jaw would come down on the obstacle."""
+    along = np.linspace(FINGERS_FROM_M, FINGERS_TO_M, 12)[:, None] * np.array([np.cos(yaw), np.sin(yaw)])
+    turn = _yaw_of_sides(obstacle.pose.quaternion)
+    sides = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    offset = (cube.position[:2] + along - obstacle.pose.position[:2]) @ sides.T
+    return bool((np.abs(offset).max(axis=1) < obstacle.half_width_m + FINGERS_HALF_WIDTH_M).any())

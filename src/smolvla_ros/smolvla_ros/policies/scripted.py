@@ -7,13 +7,14 @@ late or often they are asked for. At each observation it compares the plan with 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
-from smolvla_ros.policies.pick_and_place import ArmMoves, OutOfReach, gripped
+from smolvla_ros.policies.pick_and_place import ArmMoves, Obstacle, OutOfReach, gripped
 from smolvla_ros.policies.scripted_motion import Motion
 from smolvla_ros.simulation.kinematics import GRIPPER, arm_pose, pinch_point
 from smolvla_ros.simulation.tasks import PickAndPlace, parse
@@ -29,8 +30,11 @@ BOX_MOVED_M = 0.01
 HELD_WITHIN_M = 0.045
 SETTLE_S = 0.5
 
-IN_BOX_M = 0.035
-IN_BOX_HEIGHT_M = 0.05
+CUBE_HALF_M, BOX_HALF_M = 0.0125, 0.048
+# how far from the middle a cube is put where the box already holds one
+BESIDE_M = 0.022
+# the judge's measure: inside the walls, below their top
+IN_BOX_M, IN_BOX_HEIGHT_M = 0.04, 0.026
 
 # An arm that has nothing queued begins to move once the chunk can have arrived.
 LEAD_S = 0.15
@@ -113,9 +117,10 @@ class ScriptedPolicy:
         motion = self._continue_from(observation)
         cubes = {name: pose for name, pose in observation.objects.items() if name.endswith("cube")}
         held = next((name for name, pose in cubes.items() if gripped(observation.positions, pose)), None)
+        into = _free_place(box, [pose for name, pose in cubes.items() if name != task.cube])
         try:
             if held == task.cube and not _released_into(cube, box, observation.positions):
-                self._moves.carry(motion, self._home, box)
+                self._moves.carry(motion, self._home, into)
             elif _in_box(cube, box):
                 if held is not None:
                     self._moves.let_go(motion)
@@ -125,8 +130,8 @@ class ScriptedPolicy:
                 if held is not None:
                     self._moves.let_go(motion)
                 self._moves.rise(motion)
-                others = [pose for name, pose in cubes.items() if name != task.cube]
-                self._moves.place(motion, self._home, cube, box, others)
+                others = [_obstacle(name, pose) for name, pose in observation.objects.items() if name != task.cube]
+                self._moves.place(motion, self._home, cube, into, others)
         except OutOfReach as error:
             raise PolicyRefusal(f"'{observation.instruction}': out of reach: {error}") from None
         motion.keep_within(self._max_velocity)
@@ -167,6 +172,10 @@ def _off_course(motion: Motion, now_s: float, positions: np.ndarray) -> bool:
     return bool(off.max(axis=1).min() > ARM_OFF_RAD)
 
 
+def _obstacle(name: str, pose: ObjectPose) -> Obstacle:
+    return Obstacle(pose, CUBE_HALF_M if name.endswith("cube") else BOX_HALF_M)
+
+
 def _distance(one: ObjectPose, other: ObjectPose) -> float:
     return float(np.linalg.norm(one.position[:2] - other.position[:2]))
 
@@ -174,6 +183,16 @@ def _distance(one: ObjectPose, other: ObjectPose) -> float:
 def _in_box(cube: ObjectPose, box: ObjectPose) -> bool:
     beside = np.abs(cube.position[:2] - box.position[:2]).max()
     return bool(beside < IN_BOX_M and cube.position[2] < IN_BOX_HEIGHT_M)
+
+
+def _free_place(box: ObjectPose, others: Sequence[ObjectPose]) -> ObjectPose:
+    """The middle of the box, or a place away from the cubes that lie in it."""
+    inside = [pose.position[:2] - box.position[:2] for pose in others if _in_box(pose, box)]
+    if not inside:
+        return box
+    taken = np.mean(inside, axis=0)
+    away = -taken / np.linalg.norm(taken) if np.linalg.norm(taken) > 1e-3 else np.array([1.0, 0.0])
+    return ObjectPose(box.position + BESIDE_M * np.append(away, 0.0), box.quaternion)
 
 
 def _released_into(cube: ObjectPose, box: ObjectPose, positions: np.ndarray) -> bool:

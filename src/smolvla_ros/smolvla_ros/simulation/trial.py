@@ -17,15 +17,15 @@ import numpy as np
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.policies.interface import Observation, Policy
+from smolvla_ros.simulation.judge import judge
+from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
 
-INSTRUCTIONS = tuple(
-    f"Pick up the {colour} cube and place it in the {side} box." for colour in ("red", "blue") for side in ("left", "right")
-)
 THRESHOLD = 0.7
 ANSWER_AFTER_S = (0.05, 0.4)
 TIME_LIMIT_S = 30.0
+HOME_WITHIN_RAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,43 @@ class Loop:
         return self._ticks.to_radians(np.rint(self._ticks.from_radians(self.world.positions)))
 
 
+def run_scene(world: World, policy: Policy, seed: int, instruction: str) -> Outcome:
+    """One task from the scene of a seed, until the judge calls it done and the arm is home again."""
+    world.reset(seed)
+    policy.reset()
+    home = world.embodiment.home_rad
+    loop = Loop(world, policy, world.embodiment, np.random.default_rng(seed))
+    while loop.now_s < TIME_LIMIT_S:
+        loop.advance(instruction)
+        if np.abs(world.positions - home).max() < HOME_WITHIN_RAD and judge(world, instruction).done:
+            return Outcome(seed, instruction, True, loop.now_s)
+    return Outcome(seed, instruction, False, loop.now_s)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=100, help="how many scenes")
     parser.add_argument("--seed", type=int, default=1000, help="seed of the first scene; the others follow")
     arguments = parser.parse_args()
-    return 0
+    if arguments.scenes < 1:
+        parser.error(f"--scenes: expected at least 1, found {arguments.scenes}")
+    embodiment = load_embodiment()
+    world, policy = World(embodiment), ScriptedPolicy(embodiment)
+    asked = instructions(world.objects())
+    started_s = time.perf_counter()
+    outcomes = []
+    for scene in range(arguments.scenes):
+        outcome = run_scene(world, policy, arguments.seed + scene, asked[scene % len(asked)])
+        outcomes.append(outcome)
+        if not outcome.success:
+            print(f"seed {outcome.seed}: failed: {judge(world, outcome.instruction).message}", flush=True)
+    durations_s = [outcome.duration_s for outcome in outcomes if outcome.success] or [float("nan")]
+    print(
+        f"{len(asked)} instructions in turn: {sum(outcome.success for outcome in outcomes)} of {len(outcomes)} scenes done,"
+        f" {np.mean(durations_s):.2f} s a task (median {np.median(durations_s):.2f}, longest {max(durations_s):.2f});"
+        f" {time.perf_counter() - started_s:.0f} s in all"
+    )
+    return 0 if all(outcome.success for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -9,10 +9,6 @@ world.positions, world.objects()
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco is imported: a plain host has no display
-
 import mujoco
 import numpy as np
 
