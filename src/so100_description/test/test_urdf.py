@@ -1,0 +1,107 @@
+"""The URDF is one tree with sound limits and inertias; wrong arguments are refused in words."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+XACRO_FILE = Path(__file__).parent.parent / "urdf" / "so100.urdf.xacro"
+LINKS = ["base", "shoulder", "upper_arm", "lower_arm", "wrist", "gripper", "jaw"]
+FRAMES = {"gripper_frame", "top_camera_optical_frame", "wrist_camera_optical_frame"}
+
+
+@pytest.mark.parametrize("prefix", ["", "left_"])
+@pytest.mark.parametrize("meshes", ["true", "false"])
+def test_links_are_one_tree_below_the_world(describe: Callable[..., ET.Element], prefix: str, meshes: str) -> None:
+    robot = describe(prefix=prefix, meshes=meshes)
+    links = [link.get("name") for link in robot.findall("link")]
+    assert sorted(links) == sorted(["world", *(prefix + name for name in (*LINKS, *FRAMES))])
+    parents = {joint.find("child").get("link"): joint.find("parent").get("link") for joint in robot.findall("joint")}
+    assert sorted(parents) == sorted(set(links) - {"world"})
+    for link in parents:
+        above = [link]
+        while above[-1] != "world":
+            above.append(parents[above[-1]])
+            assert len(above) <= len(links), f"a ring: {above}"
+
+
+def test_limits_are_the_embodiments(robot: ET.Element, embodiment: dict[str, Any]) -> None:
+    limits = {j.get("name"): j.find("limit") for j in robot.findall("joint") if j.get("type") == "revolute"}
+    assert list(limits) == [joint["name"] for joint in embodiment["joints"]]
+    for joint in embodiment["joints"]:
+        limit = limits[joint["name"]]
+        assert [float(limit.get("lower")), float(limit.get("upper"))] == joint["limits_rad"]
+        assert float(limit.get("velocity")) == joint["max_velocity_rad_s"]
+        assert float(limit.get("effort")) > 0
+
+
+def test_camera_frames_are_those_that_images_carry(robot: ET.Element, embodiment: dict[str, Any]) -> None:
+    links = {link.get("name") for link in robot.findall("link")}
+    assert {camera["frame_id"] for camera in embodiment["cameras"]} <= links
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_inertia_is_one_that_a_body_can_have(robot: ET.Element, link: str) -> None:
+    inertial = robot.find(f"link[@name='{link}']/inertial")
+    assert 0.01 < float(inertial.find("mass").get("value")) < 0.5
+    xx, xy, xz, yy, yz, zz = (
+        float(inertial.find("inertia").get(f"i{axes}")) for axes in ("xx", "xy", "xz", "yy", "yz", "zz")
+    )
+    low, middle, high = np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    assert low > 0
+    assert low + middle >= high
+
+
+def test_boxes_need_no_mesh_files(describe: Callable[..., ET.Element]) -> None:
+    robot = describe(meshes="false")
+    assert not robot.findall(".//mesh")
+    for link in LINKS:
+        assert robot.find(f"link[@name='{link}']/visual/geometry/box") is not None
+        assert robot.find(f"link[@name='{link}']/collision/geometry/box") is not None
+
+
+def without_elbow(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "joints": [j for j in embodiment["joints"] if j["name"] != "elbow_flex"]}
+
+
+def without_baud_rate(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "bus": {"usb_port": "/dev/ttyACM0"}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        ({"hardware_type": "gazebo"}, None, r"hardware_type: expected one of mujoco, .*, found 'gazebo'"),
+        ({"embodiment": "so100.yaml"}, None, r"embodiment: expected an absolute path .*, found 'so100.yaml'"),
+        ({"embodiment": "/nowhere/so100.yaml"}, None, r"No such file or directory: '/nowhere/so100.yaml'"),
+        ({"meshes": "yes"}, None, r"meshes: expected true or false, found 'yes'"),
+        ({}, without_elbow, r"embodiment: joints: expected an entry for elbow_flex, found none"),
+        ({}, without_baud_rate, r"no key 'baud_rate'"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_wrong_arguments_are_refused_in_words(
+    embodiment: dict[str, Any],
+    tmp_path: Path,
+    arguments: dict[str, str],
+    change: Callable[[dict[str, Any]], dict[str, Any]] | None,
+    words: str,
+) -> None:
+    file = tmp_path / "so100.yaml"
+    file.write_text(yaml.safe_dump(change(embodiment) if change else embodiment))
+    given = [f"{name}:={value}" for name, value in {"embodiment": str(file), **arguments}.items()]
+    command = [sys.executable, "-c", "import xacro; xacro.main()", str(XACRO_FILE), *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert not done.stdout
+    assert re.search(words, done.stderr.splitlines()[0]), done.stderr
+    assert "Traceback" not in done.stderr
