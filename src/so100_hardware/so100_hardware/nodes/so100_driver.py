@@ -107,8 +107,10 @@ class So100Driver(Node):
                 self._driver.connect(self._now_s())
                 break
             except PortNotFoundError:
-                if time.monotonic() >= deadline_s or not rclpy.ok():
+                if time.monotonic() >= deadline_s:
                     raise
+            if not rclpy.ok():
+                raise ExternalShutdownException
             if not told:
                 self.get_logger().info(f"waiting up to {port_timeout_s:g} s for {port}")
                 told = True
