@@ -14,11 +14,19 @@ def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
     from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
     from smolvla_ros.runtime.description import DescriptionError
+    from smolvla_ros.runtime.errors import OperatorError, RosMissing, SessionError
     from smolvla_ros.runtime.graph import ArgumentError
     from smolvla_ros.runtime.processes import NodeStartError
-    from smolvla_ros.runtime.session import SessionError
 
-    return ArgumentError, DescriptionError, NodeStartError, SessionError, *CONFIGURATION_ERRORS
+    return (
+        ArgumentError,
+        DescriptionError,
+        NodeStartError,
+        OperatorError,
+        RosMissing,
+        SessionError,
+        *CONFIGURATION_ERRORS,
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from smolvla_ros.runtime.recording import Recording, TaskOutcome
 from smolvla_ros.runtime.report import record, task_row, write_report
 from smolvla_ros.runtime.session import Session
 
-HOLD_CHECK_S = 3.0
+SETTLE_S, HOLD_CHECK_S = 1.0, 2.0
 HOLD_TOLERANCE_RAD = 0.03
 
 
@@ -70,7 +70,9 @@ def say(text: str) -> None:
 
 def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOutcome:
     """Runs one task to its end, showing progress. Raises NodeDied."""
-    line = ProgressLine(sys.stdout)
+    from smolvla_ros.nodes.operator import mode_name
+
+    line = ProgressLine(sys.stdout, mode_name)
 
     def on_progress(state: object) -> bool:
         if deaths := session.nodes.deaths():
@@ -86,8 +88,9 @@ def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOu
 
 def hold_after(session: Session, death: NodeDied, recording: Recording) -> int:
     """After a node's death: does the arm hold? A real arm is held until Ctrl-C: stopping the driver lets it go."""
-    say(f"{death}. The task is over; the arm should hold where it is.")
-    session.operator.listen(1.0)
+    queued_s = recording.queue[-1].queue_time_s if recording.queue else 0.0
+    say(f"{death}. The task is over; the arm does what is queued ({queued_s:.1f} s), then holds.")
+    session.operator.listen(queued_s + SETTLE_S)
     since = session.operator.get_clock().now().nanoseconds * 1e-9
     session.operator.listen(HOLD_CHECK_S)
     motion = recording.motion_since(since)

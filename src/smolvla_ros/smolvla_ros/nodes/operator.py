@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.time import Time
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 
 from smolvla_msgs.action import RunTask
 from smolvla_msgs.msg import ActionChunk, ExecutorState, SceneState
 from smolvla_msgs.srv import EvaluateTask, FinishTask, ResetScene
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.runtime.errors import OperatorError
 from smolvla_ros.runtime.recording import QueueSample, RecordedChunk, Recording, TaskOutcome
 
-JUDGE_PERIOD_S = 0.5
+JUDGE_PERIOD_S = 0.25
+RETREAT_S = 2.0  # after the task is done, for the policy to take the arm out of the way
 
 
 def _constant_names(message_type: Any, prefix: str) -> dict[int, str]:
@@ -35,14 +37,10 @@ MODES = _constant_names(ExecutorState, "MODE_")
 REASONS = _constant_names(RunTask.Result, "REASON_")
 
 
-class OperatorError(RuntimeError):
-    """The graph did not answer. The message says which part."""
-
-
-def join_graph(joint_names: tuple[str, ...], namespace: str = "") -> Operator:
+def join_graph(embodiment: Embodiment, namespace: str = "") -> Operator:
     """The operator of this process. Ctrl-C stays with the caller; `leave` undoes this."""
     rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
-    return Operator(joint_names, namespace)
+    return Operator(embodiment, namespace)
 
 
 def _seconds(stamp: Any) -> float:
@@ -52,17 +50,20 @@ def _seconds(stamp: Any) -> float:
 class Operator(Node):
     """Spun by its caller's thread alone, inside the methods that wait; everything it hears goes into `recording`."""
 
-    def __init__(self, joint_names: tuple[str, ...], namespace: str = "") -> None:
+    def __init__(self, embodiment: Embodiment, namespace: str = "") -> None:
         super().__init__("smolvla_run", namespace=namespace)
-        self.recording = Recording(joint_names)
+        self.recording = Recording(embodiment.joint_names)
         self.state: ExecutorState | None = None
         self.scene: SceneState | None = None
+        self._word = ""
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
         self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         self.create_subscription(ExecutorState, "executor/state", self._on_state, QoSProfile(depth=10))
         self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
+        for camera in embodiment.cameras:
+            self.create_subscription(Image, camera.topic.lstrip("/"), self._on_image, qos_profile_sensor_data)
         self._run_task = ActionClient(self, RunTask, "executor/run_task")
         self._finish = self.create_client(FinishTask, "executor/finish_task")
         self._reset = self.create_client(ResetScene, "simulator/reset")
@@ -122,33 +123,44 @@ class Operator(Node):
             raise OperatorError("/executor/run_task refused the goal: see the executor's log")
         result_future = handle.get_result_async()
         started = last_judged = time.monotonic()
+        done_s: float | None = None
         done: bool | None = None
-        canceled = False
+        ended = False
         while not result_future.done():
             self.listen()
-            if not canceled and not on_progress(self.state):
+            if not ended and not on_progress(self.state):
                 handle.cancel_goal_async()
-                canceled = True
-            if judged and not done and time.monotonic() - last_judged > JUDGE_PERIOD_S:
-                last_judged = time.monotonic()
+                ended = True
+            now = time.monotonic()
+            if judged and now - last_judged > JUDGE_PERIOD_S:
+                last_judged = now
                 done = self._judge(instruction)
+                done_s = (done_s or now - started) if done else None
+            if done_s is not None and now - started > done_s + RETREAT_S and not ended:
+                self._finish.call_async(FinishTask.Request(task_succeeded=True, note=self._word))
+                ended = True
             if time.monotonic() - started > time_limit_s + 15.0:
                 raise OperatorError("/executor/run_task gave no result in time: see the executor's log")
-        result = result_future.result()
-        if judged and not done and result.status != GoalStatus.STATUS_UNKNOWN:
-            done = self._judge(instruction, finish=False)
-        r = result.result
+        result = result_future.result().result
+        if judged:
+            done = self._judge(instruction)
         return TaskOutcome(
-            instruction, REASONS[r.reason], r.message, done, r.duration, r.starved_time, r.chunks, r.rows_executed
+            instruction=instruction,
+            reason=REASONS[result.reason],
+            message=result.message,
+            judged=done,
+            duration_s=done_s if done and done_s is not None else result.duration,
+            starved_s=result.starved_time,
+            chunks=result.chunks,
+            rows_executed=result.rows_executed,
         )
 
-    def _judge(self, instruction: str, finish: bool = True) -> bool | None:
+    def _judge(self, instruction: str) -> bool | None:
         try:
             word = self.evaluate(instruction)
         except OperatorError:
             return None
-        if word.done and finish:
-            self._finish.call_async(FinishTask.Request(task_succeeded=True, note=word.message))
+        self._word = word.message
         return bool(word.done) if word.understood else None
 
     def _call(self, client: Any, request: Any, name: str, timeout_s: float = 5.0) -> Any:
@@ -169,6 +181,9 @@ class Operator(Node):
         if all(name in by_name for name in self.recording.joint_names):
             self.recording.joint_stamps_s.append(_seconds(message.header.stamp))
             self.recording.joint_positions.append(np.array([by_name[name] for name in self.recording.joint_names]))
+
+    def _on_image(self, _message: Image) -> None:
+        self.recording.images += 1
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if message.status != ActionChunk.STATUS_OK:
@@ -199,6 +214,7 @@ class Operator(Node):
     def _on_scene(self, message: SceneState) -> None:
         self.scene = message
         self.recording.scene_seed = message.seed
+        self.recording.real_time_factors.append(message.real_time_factor)
         self.recording.object_stamps_s.append(_seconds(message.header.stamp))
         for name, pose in zip(message.object_names, message.object_poses, strict=True):
             p, q = pose.position, pose.orientation

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-
 from smolvla_ros.embodiment import Embodiment
 
 
@@ -17,6 +15,8 @@ class DescriptionError(RuntimeError):
 
 def robot_description(embodiment: Embodiment, hardware_type: str, usb_port: str) -> str:
     """The URDF as text. Raises DescriptionError with xacro's own words."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
     package = embodiment.description.package
     try:
         file = Path(get_package_share_directory(package)) / embodiment.description.xacro

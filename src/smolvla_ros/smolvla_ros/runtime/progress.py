@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
-
-from smolvla_ros.nodes.operator import mode_name
 
 TERMINAL_PERIOD_S, FILE_PERIOD_S = 0.2, 2.0
 
@@ -13,7 +12,8 @@ TERMINAL_PERIOD_S, FILE_PERIOD_S = 0.2, 2.0
 class ProgressLine:
     """Shows ExecutorState messages on `stream`."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, mode_name: Callable[[Any], str]) -> None:
+        self._mode_name = mode_name
         self._stream, self._terminal = stream, stream.isatty()
         self._last = 0.0
 
@@ -23,7 +23,7 @@ class ProgressLine:
             return
         self._last = now
         text = (
-            f"  {state.task_time:5.1f} s  {mode_name(state):9}  queue {state.queue_depth:3d}/{state.horizon}  "
+            f"  {state.task_time:5.1f} s  {self._mode_name(state):9}  queue {state.queue_depth:3d}/{state.horizon}  "
             f"chunks {state.chunks_received:3d}  latency {state.latency_p50 * 1e3:4.0f} ms  "
             f"starved {state.starved_time:.2f} s" + (f"  {state.reason}" if state.reason else "")
         )

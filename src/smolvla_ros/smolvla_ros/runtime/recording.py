@@ -35,7 +35,10 @@ class QueueSample:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """How the task ended. `reason` is RunTask's, `judged` the simulator's word (None where nobody judges)."""
+    """How the task ended. `reason` is RunTask's, `judged` the simulator's word (None where nobody judges).
+
+    duration_s runs until the task was done, or until it ended.
+    """
 
     instruction: str
     reason: str
@@ -62,6 +65,8 @@ class Recording:
     queue: list[QueueSample] = field(default_factory=list)
     object_stamps_s: list[float] = field(default_factory=list)
     object_poses: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    images: int = 0
+    real_time_factors: list[float] = field(default_factory=list)
     scene_seed: int = 0
     policy: str = ""
 
@@ -69,6 +74,11 @@ class Recording:
         """Joint positions (len(stamps_s), joints), interpolated."""
         known, values = np.array(self.joint_stamps_s), np.array(self.joint_positions)
         return np.stack([np.interp(stamps_s, known, values[:, j]) for j in range(values.shape[1])], axis=1)
+
+    @property
+    def length_s(self) -> float:
+        """From the first joint state to the last."""
+        return self.joint_stamps_s[-1] - self.joint_stamps_s[0] if self.joint_stamps_s else 0.0
 
     def motion_since(self, stamp_s: float) -> float:
         """The largest move of any joint since then, rad; nan where no joint state came."""

@@ -38,6 +38,9 @@ def task_row(outcome: TaskOutcome, recording: Recording) -> dict[str, Any]:
         "queue_depth_p50": _quantile(depth, 0.5),
         "queue_depth_min": _quantile(depth, 0.0),
         "starved_s": round(outcome.starved_s, 3),
+        "joint_states_hz": _rate(len(recording.joint_stamps_s), recording.length_s),
+        "images_hz": _rate(recording.images, recording.length_s),
+        "real_time_factor_min": round(min(recording.real_time_factors), 3) if recording.real_time_factors else None,
     }
 
 
@@ -84,6 +87,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _rate(count: int, duration_s: float) -> float | None:
+    return round(count / duration_s, 1) if duration_s > 0 else None
 
 
 def _quantile(values: np.ndarray, q: float) -> float | None:

@@ -9,16 +9,12 @@ from pathlib import Path
 from types import TracebackType
 
 from smolvla_ros.embodiment import Embodiment, load_embodiment
-from smolvla_ros.nodes.operator import join_graph
 from smolvla_ros.runtime.description import robot_description
+from smolvla_ros.runtime.errors import RosMissing, SessionError
 from smolvla_ros.runtime.graph import ArgumentError, graph, serial_port
 from smolvla_ros.runtime.processes import NodeProcesses, prepare_environment, wait_until
 
 START_TIMEOUT_S = 60.0
-
-
-class SessionError(RuntimeError):
-    """The graph did not come up, or part of it died. The message says which and why."""
 
 
 class Session:
@@ -42,7 +38,11 @@ class Session:
         usb_port = serial_port(self.arguments, self.embodiment, Path(self._run_folder.name))
         description = robot_description(self.embodiment, self.arguments["hardware_type"], usb_port)
         specs = graph(self.arguments, description, usb_port)
-        self.operator = join_graph(self.embodiment.joint_names, self.arguments["namespace"])
+        try:
+            from smolvla_ros.nodes.operator import join_graph
+        except ImportError as error:
+            raise RosMissing(f"this command needs ROS 2 and the built workspace ({error}): see README") from None
+        self.operator = join_graph(self.embodiment, self.arguments["namespace"])
         self.operator.listen(1.0)
         if others := self.operator.other_nodes(tuple(spec.name for spec in specs)):
             self.__exit__(None, None, None)
