@@ -22,7 +22,7 @@ def embodiment() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def describe() -> Callable[..., ET.Element]:
-    """The URDF for xacro arguments: describe(hardware_type="real", ...). Raises what xacro raises."""
+    """Call it with xacro arguments, hardware_type="real" say, for the URDF. Raises what xacro raises."""
 
     def compile_xacro(**arguments: str) -> ET.Element:
         mappings = {"embodiment": str(EMBODIMENT), **arguments}
@@ -62,7 +62,7 @@ def placement(origin: ET.Element | None) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def link_poses() -> Callable[[ET.Element, dict[str, float]], dict[str, np.ndarray]]:
-    """Each link's pose (4, 4) in the root link, walked joint by joint: link_poses(urdf, {joint: rad})."""
+    """Call it with a URDF and {joint: rad} for each link's pose (4, 4) in the root link, walked joint by joint."""
 
     def walk(urdf: ET.Element, angles: dict[str, float]) -> dict[str, np.ndarray]:
         joints = urdf.findall("joint")
