@@ -1,80 +1,21 @@
-// The Python module so100_hardware._bus. Whatever waits for the bus lets other Python threads run meanwhile.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
+// Bus and ServoGroup in Python.
+#include "so100_hardware/bus.hpp"
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "so100_hardware/bus.hpp"
-#include "so100_hardware/first_order_arm.hpp"
-#include "so100_hardware/registers.hpp"
+#include "binding.hpp"
 #include "so100_hardware/servo_group.hpp"
-#include "so100_hardware/virtual_bus.hpp"
-
-namespace py = pybind11;
-using namespace py::literals;
 
 namespace so100 {
 namespace {
-
-using Floats = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
-// One Python class for each ErrorKind, all below BusError.
-struct PythonError {
-  ErrorKind kind;
-  const char* name;
-  const char* doc;
-};
-constexpr PythonError kPythonErrors[] = {
-    {ErrorKind::kPortNotFound, "PortNotFoundError", "No device at that path."},
-    {ErrorKind::kPortPermission, "PortPermissionError", "The user may not open the device."},
-    {ErrorKind::kNotASerialPort, "NotASerialPortError", "The path is no serial device."},
-    {ErrorKind::kPortInUse, "PortInUseError", "Another program drives this bus."},
-    {ErrorKind::kPortLost, "PortLostError", "The device went away while in use."},
-    {ErrorKind::kNoBus, "NoBusError", "A serial device, but no servo answers."},
-    {ErrorKind::kMissingServo, "MissingServoError", "Some servos answer, others do not."},
-    {ErrorKind::kWrongModel, "WrongModelError", "A servo of another model."},
-    {ErrorKind::kWrongMode, "WrongModeError", "A servo that is not in position mode."},
-    {ErrorKind::kNoReply, "NoReplyError", "No valid reply within the deadline and retries."},
-    {ErrorKind::kBadRequest, "BadRequestError", "A request or setting that makes no sense."},
-};
-std::map<ErrorKind, PyObject*>& error_classes() {
-  static auto* classes = new std::map<ErrorKind, PyObject*>;  // lives as long as the interpreter
-  return *classes;
-}
-
-void define_errors(py::module_& m) {
-  const auto define = [&m](const char* name, const char* doc, PyObject* base) {
-    PyObject* type = PyErr_NewExceptionWithDoc(("so100_hardware." + std::string(name)).c_str(), doc, base, nullptr);
-    if (type == nullptr) throw py::error_already_set();
-    m.add_object(name, py::reinterpret_borrow<py::object>(type));
-    return type;
-  };
-  PyObject* base =
-      define("BusError", "What is wrong with the servo bus, in words for the operator.", PyExc_RuntimeError);
-  for (const PythonError& e : kPythonErrors) error_classes()[e.kind] = define(e.name, e.doc, base);
-  py::register_exception_translator([](std::exception_ptr p) {
-    try {
-      if (p) std::rethrow_exception(p);
-    } catch (const BusError& e) {
-      PyErr_SetString(error_classes().at(e.kind()), e.what());
-    }
-  });
-}
-
-const Register& register_of(const std::string& name) {
-  for (const Register& r : kRegisters) {
-    if (r.name == name) return r;
-  }
-  throw BusError(ErrorKind::kBadRequest, "no register named " + name + "; see so100_hardware.REGISTERS");
-}
 
 void raise(Fault fault, const Bus& bus, const std::string& what) {
   if (fault == Fault::kNone) return;
@@ -247,10 +188,7 @@ py::array_t<T> first_of(const std::array<T, N>& values, std::size_t size) {
   return py::array_t<T>(static_cast<py::ssize_t>(size), values.data());
 }
 
-struct PySetpoints {
-  py::array_t<double> position_ticks;
-  py::array_t<bool> torque_enabled;
-};
+}  // namespace
 
 const double* floats_of(const Floats& values, std::size_t size, const char* name) {
   if (values.ndim() != 1 || static_cast<std::size_t>(values.size()) != size) {
@@ -258,75 +196,6 @@ const double* floats_of(const Floats& values, std::size_t size, const char* name
                                                " numbers, found an array of " + std::to_string(values.size()));
   }
   return values.data();
-}
-
-void bind_registers(py::module_& m) {
-  py::class_<Register>(m, "Register", "A line of the servo's register sheet.")
-      .def_property_readonly("name", [](const Register& r) { return std::string(r.name); })
-      .def_readonly("address", &Register::address)
-      .def_readonly("size", &Register::size, "bytes")
-      .def_property_readonly("writable", [](const Register& r) { return r.access == Access::kReadWrite; })
-      .def_property_readonly(
-          "memory",
-          [](const Register& r) {
-            return r.memory == Memory::kEeprom ? "eeprom" : r.memory == Memory::kSram ? "sram" : "factory";
-          })
-      .def_property_readonly(
-          "sign_bit", [](const Register& r) { return r.sign_bit < 0 ? std::nullopt : std::optional<int>(r.sign_bit); })
-      .def_readonly("per_count", &Register::per_count, "one count in `unit`; 0 for codes and flags")
-      .def_property_readonly("unit", [](const Register& r) { return std::string(r.unit); })
-      .def_property_readonly("initial", [](const Register& r) { return r.decode(r.initial); })
-      .def("decode", [](const Register& r, uint16_t raw) { return r.decode(raw); })
-      .def("encode",
-           [](const Register& r, int value) {
-             if (!r.holds(value)) {
-               throw BusError(ErrorKind::kBadRequest, std::string(r.name) + ": cannot hold " + std::to_string(value));
-             }
-             return r.encode(value);
-           })
-      .def("__repr__", [](const Register& r) {
-        return "<Register " + std::string(r.name) + " at " + std::to_string(r.address) + ">";
-      });
-  py::dict sheet;
-  for (const Register& r : kRegisters) {
-    sheet[py::str(std::string(r.name))] = py::cast(&r, py::return_value_policy::reference);
-  }
-  m.attr("REGISTERS") = sheet;
-}
-
-void bind_packets(py::module_& m) {
-  m.def(
-      "encode_packet",
-      [](int id, int code, const std::string& parameters) {
-        if (parameters.size() > kMaxParameters || id < 0 || id > 255 || code < 0 || code > 255) {
-          throw BusError(ErrorKind::kBadRequest,
-                         "a packet has an id and a code of one byte and at most 250 parameters");
-        }
-        uint8_t out[kMaxPacketBytes];
-        const std::size_t n =
-            encode_packet(static_cast<uint8_t>(id), static_cast<uint8_t>(code),
-                          reinterpret_cast<const uint8_t*>(parameters.data()), parameters.size(), out);
-        return py::bytes(reinterpret_cast<const char*>(out), n);
-      },
-      "id"_a, "code"_a, "parameters"_a = py::bytes());
-  py::class_<PacketParser>(m, "PacketParser", "Cuts a byte stream into packets.")
-      .def(py::init<>())
-      .def("expect_at_most", &PacketParser::expect_at_most, "parameters"_a)
-      .def("push",
-           [](PacketParser& parser, const std::string& bytes) {
-             parser.push(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-           })
-      .def("next",
-           [](PacketParser& parser) -> py::object {
-             PacketView packet{};
-             if (!parser.next(&packet)) return py::none();
-             return py::make_tuple(packet.id, packet.code,
-                                   py::bytes(reinterpret_cast<const char*>(packet.parameters), packet.count));
-           })
-      .def("skip", &PacketParser::skip)
-      .def_property_readonly("pending", &PacketParser::pending)
-      .def_property_readonly("discarded_bytes", &PacketParser::discarded_bytes)
-      .def_property_readonly("checksum_errors", &PacketParser::checksum_errors);
 }
 
 void bind_bus(py::module_& m) {
@@ -435,97 +304,4 @@ void bind_group(py::module_& m) {
       .def_property_readonly("clamped_goals", [](const PyGroup& g) { return g.group().clamped_goals(); });
 }
 
-void bind_virtual_bus(py::module_& m) {
-  py::class_<PySetpoints>(m, "VirtualSetpoints", "Where the simulated servos' controllers want their shafts.")
-      .def_readonly("position_ticks", &PySetpoints::position_ticks)
-      .def_readonly("torque_enabled", &PySetpoints::torque_enabled);
-  struct PyVirtualBus {
-    std::unique_ptr<VirtualBus> bus;
-    std::unique_ptr<FirstOrderArm> arm;
-    VirtualBus& open() const {
-      if (!bus) throw BusError(ErrorKind::kPortLost, "the virtual bus is closed");
-      return *bus;
-    }
-    void close() {
-      const py::gil_scoped_release release;
-      arm.reset();
-      bus.reset();
-    }
-  };
-  py::class_<PyVirtualBus>(m, "VirtualBus", "Simulated STS3215 servos behind a pseudo-terminal.")
-      .def(py::init([](const std::vector<int>& servo_ids, const std::optional<std::string>& link,
-                       const std::optional<std::vector<double>>& start_ticks) {
-             std::vector<uint8_t> ids;
-             for (const int id : servo_ids) {
-               if (id < 0 || id >= kBroadcastId) {
-                 throw BusError(ErrorKind::kBadRequest,
-                                "servo_ids: expected ids of 0 to 253, found " + std::to_string(id));
-               }
-               ids.push_back(static_cast<uint8_t>(id));
-             }
-             return PyVirtualBus{
-                 std::make_unique<VirtualBus>(ids, link.value_or(""), start_ticks.value_or(std::vector<double>())),
-                 nullptr};
-           }),
-           "servo_ids"_a = std::vector<int>{1, 2, 3, 4, 5, 6}, "link"_a = py::none(), "start_ticks"_a = py::none())
-      .def_property_readonly("port", [](const PyVirtualBus& b) { return b.open().port(); })
-      .def(
-          "exchange",
-          [](const PyVirtualBus& b, const Floats& position, const Floats& speed, const Floats& load, double dt_s) {
-            VirtualBus& bus = b.open();
-            if (b.arm) throw BusError(ErrorKind::kBadRequest, "the first-order arm moves this bus already");
-            const std::size_t n = bus.size();
-            std::vector<ServoSetpoint> setpoints(n);
-            bus.exchange(floats_of(position, n, "position_ticks"), floats_of(speed, n, "speed_ticks_s"),
-                         floats_of(load, n, "load_permille"), dt_s, setpoints.data());
-            PySetpoints out{py::array_t<double>(static_cast<py::ssize_t>(n)),
-                            py::array_t<bool>(static_cast<py::ssize_t>(n))};
-            for (std::size_t i = 0; i < n; ++i) {
-              out.position_ticks.mutable_data()[i] = setpoints[i].position_ticks;
-              out.torque_enabled.mutable_data()[i] = setpoints[i].torque_enabled;
-            }
-            return out;
-          },
-          "position_ticks"_a, "speed_ticks_s"_a, "load_permille"_a, "dt_s"_a)
-      .def_property_readonly("bytes_carried", [](const PyVirtualBus& b) { return b.open().bytes_carried(); })
-      .def("start_first_order_arm",
-           [](PyVirtualBus& b) {
-             if (!b.arm) b.arm = std::make_unique<FirstOrderArm>(b.open());
-           })
-      .def(
-          "get",
-          [](const PyVirtualBus& b, uint8_t id, const std::string& name) {
-            return b.open().get(id, register_of(name));
-          },
-          "servo_id"_a, "register"_a)
-      .def(
-          "set",
-          [](const PyVirtualBus& b, uint8_t id, const std::string& name, int value) {
-            b.open().set(id, register_of(name), value);
-          },
-          "servo_id"_a, "register"_a, "value"_a)
-      .def(
-          "mute", [](const PyVirtualBus& b, uint8_t id, bool muted) { b.open().mute(id, muted); }, "servo_id"_a,
-          "muted"_a = true)
-      .def(
-          "inject",
-          [](const PyVirtualBus& b, const std::string& bytes) {
-            b.open().inject(std::vector<uint8_t>(bytes.begin(), bytes.end()));
-          },
-          "noise"_a)
-      .def("close", &PyVirtualBus::close)
-      .def("__enter__", [](py::object b) { return b; })
-      .def("__exit__", [](PyVirtualBus& b, const py::args&) { b.close(); });
-}
-
-}  // namespace
 }  // namespace so100
-
-PYBIND11_MODULE(_bus, m) {
-  so100::define_errors(m);
-  so100::bind_registers(m);
-  so100::bind_packets(m);
-  so100::bind_bus(m);
-  so100::bind_group(m);
-  so100::bind_virtual_bus(m);
-}
