@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.policies.interface import Observation, Policy
+from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import World
