@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """Which pairs of links never touch: samples the joint limits, collides the convex hulls of all links, counts.
 
-    python never_colliding.py --samples 200000        # prints the SRDF's disable_collisions lines
+    ros2 run so100_moveit_config never_colliding.py --samples 200000        # prints the SRDF's disable_collisions lines
 
 Hulls enclose the meshes that MoveIt collides, so a pair that never touches here never touches there. Pairs joined by a
 joint are "Adjacent". Needs mujoco and xacro, and the meshes installed with so100_description.
