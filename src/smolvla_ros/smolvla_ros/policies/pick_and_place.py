@@ -167,8 +167,8 @@ class ArmMoves:
         missed = float(np.linalg.norm(pinch_point(joint_positions(pose)) - point))
         if missed > 0.01 or not self._within_limits(pose):
             raise OutOfReach(
-                f"({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the base;"
-                " the fingers reach 0.13 to 0.30 m"
+                f"({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the"
+                " base; the fingers reach 0.13 to 0.30 m"
             )
         return pose
 

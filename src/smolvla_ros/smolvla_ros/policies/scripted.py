@@ -1,8 +1,8 @@
 """The scripted policy: puts the named cube into the named box, from the simulator's ground truth by inverse kinematics.
 
 It plans one motion on the observations' clock and cuts every chunk out of it, so chunks for the same time agree however
-late or often they are asked for. At each observation it compares the plan with the arm and the objects; where they differ
-(a cube slipped or was moved, the arm was held) it plans anew from the present state.
+late or often they are asked for. At each observation it compares the plan with the arm and the objects; where they
+differ (a cube slipped or was moved, the arm was held) it plans anew from the present state.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     pose = arm_pose(positions)          # (..., 6) rad -> pan, reach, height, pitch, roll, gripper
     positions = joint_positions(pose)   # and back
 
-Figures are the official URDF's (Simulation/SO100/so100.urdf), angles are the wire's. Points are in the scene's frame: the
-URDF's base turned by +90 degrees, so that the arm reaches along +x, z up, the table at z = 0.
+Figures are the official URDF's (Simulation/SO100/so100.urdf), angles are the wire's. Points are in the scene's frame:
+the URDF's base turned by +90 degrees, so that the arm reaches along +x, z up, the table at z = 0.
 
 Pan and roll turn about the two ends of a planar arm of three joints, so the angles follow from two triangles: there is
 nothing to iterate, nothing to diverge, and a whole trajectory is solved as one array.
@@ -25,8 +25,8 @@ CHAIN: tuple[tuple[tuple[float, float, float], tuple[int, float], int], ...] = (
     ((0.0, 0.0052, 0.1349), (0, -1.0), 0),  # wrist_flex
     ((0.0, -0.0601, 0.0), (1, QUARTER_RAD), 1),  # wrist_roll
 )
-# Between the finger tips, in the frame of the gripper link (the published MuJoCo model's Fixed_Jaw): fingers point along
-# -y, the jaw opens along -x, the fixed finger stands at +x.
+# Between the finger tips, in the frame of the gripper link (the published MuJoCo model's Fixed_Jaw): fingers point
+# along -y, the jaw opens along -x, the fixed finger stands at +x.
 PINCH_POINT = np.array([-0.003, -0.096, 0.0])
 
 # The same figures in the arm's plane: forward from the pan axis, up from the table.

@@ -60,6 +60,8 @@ class LiveWorld:
             link=usb_port or None,
             start_ticks=self._ticks.from_radians(self._world.positions).tolist(),
         )
+        for joint in embodiment.joints:
+            self.bus.set(joint.servo_id, "return_delay_time", 0)  # as LeRobot leaves an arm that it has set up
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._failure: Exception | None = None

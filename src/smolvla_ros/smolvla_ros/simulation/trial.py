@@ -2,8 +2,8 @@
 
     python -m smolvla_ros.simulation.trial --scenes 100 --seed 1000
 
-Between policy and servos stands what the graph does to a chunk: it arrives late, by a delay that varies; rows whose time
-is past are dropped; goals and measured positions are whole ticks.
+Between policy and servos stands what the graph does to a chunk: it arrives late, by a delay that varies; rows whose
+time is past are dropped; goals and measured positions are whole ticks.
 """
 
 from __future__ import annotations
@@ -144,8 +144,9 @@ def main() -> int:
         if not outcome.success:
             print(f"seed {outcome.seed}: failed: {judge(world, outcome.instruction).message}", flush=True)
     durations_s = [outcome.duration_s for outcome in outcomes if outcome.success] or [float("nan")]
+    done = sum(outcome.success for outcome in outcomes)
     print(
-        f"{len(asked)} instructions in turn: {sum(outcome.success for outcome in outcomes)} of {len(outcomes)} scenes done,"
+        f"{len(asked)} instructions in turn: {done} of {len(outcomes)} scenes done,"
         f" {np.mean(durations_s):.2f} s a task (median {np.median(durations_s):.2f}, longest {max(durations_s):.2f});"
         f" {time.perf_counter() - started_s:.0f} s in all"
     )
