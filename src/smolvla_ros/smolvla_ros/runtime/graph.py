@@ -20,6 +20,9 @@ PARAMETERS_FILE = CONFIG / "parameters.yaml"
 FASTDDS_FILE = CONFIG / "fastdds.xml"
 
 
+SIMULATED_BUS_TIMEOUT_S = 60.0
+
+
 class ArgumentError(ValueError):
     """A launch argument that does not exist or has a value that it cannot have."""
 
@@ -105,7 +108,9 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         nodes.append(node("smolvla_ros", "simulator", embodiment=embodiment, usb_port=usb_port, seed=seed))
     elif arguments["hardware_type"] == "virtual":
         nodes.append(NodeSpec("so100_hardware", "so100_virtual_bus", "so100_virtual_bus", {}, ("--link", usb_port)))
-    nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description))
+    # a simulated bus appears when its process is up, a real one is there or is not
+    patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
+    nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
     nodes.append(
         node(
             "smolvla_ros",

@@ -62,6 +62,8 @@ class LiveWorld:
         )
         for joint in embodiment.joints:
             self.bus.set(joint.servo_id, "return_delay_time", 0)  # as LeRobot leaves an arm that it has set up
+        # until a driver has put torque on for the first time, somebody holds the arm at home
+        self._held_by_hand = True
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._failure: Exception | None = None
@@ -131,7 +133,11 @@ class LiveWorld:
             1000.0 * world.loads * np.sign(self._ticks.speed_from_radians(np.ones(len(world.loads)))),
             period_s,
         )
-        world.set_setpoints(self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled)
+        if self._held_by_hand and not setpoints.torque_enabled.all():
+            world.set_setpoints(self._embodiment.home_rad, np.ones(len(world.loads), dtype=bool))
+        else:
+            self._held_by_hand = False
+            world.set_setpoints(self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled)
         world.step(CONTROL_STEPS)
 
     def _draw_for_ever(self) -> None:

@@ -1,0 +1,92 @@
+"""Real nodes in processes of their own, and a listener in this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+import yaml
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from smolvla_ros.runtime.processes import find_executable, prepare_environment
+
+
+class Graph:
+    """Starts nodes and waits for what they do. Everything happens in the calling thread."""
+
+    def __init__(self, folder: Path, domain: int) -> None:
+        self.folder = folder
+        self._environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
+        prepare_environment(self._environment)
+        os.environ.update(
+            {key: self._environment[key] for key in self._environment if key.startswith(("FAST", "ROS_"))}
+        )
+        self._context = Context()
+        rclpy.init(args=[], context=self._context, domain_id=domain)
+        self.node = Node("test", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._children: dict[str, subprocess.Popen] = {}
+
+    def start(self, name: str, package: str = "smolvla_ros", **parameters: Any) -> subprocess.Popen:
+        file = self.folder / f"{name}.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
+        command = [str(find_executable(package, name)), "--ros-args", "--params-file", str(file)]
+        log = (self.folder / f"{name}.log").open("w")
+        self._children[name] = subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+        return self._children[name]
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+        """The first true value of the condition, looked at while messages come in."""
+        end = time.monotonic() + timeout_s
+        while not (value := condition()):
+            logs = "\n".join(f"{name}: {self.log(name)}" for name in self._children)
+            assert time.monotonic() < end, f"not within {timeout_s} s; logs:\n{logs}"
+            self._executor.spin_once(timeout_sec=0.02)
+        return value
+
+    def call(self, service_type: type, name: str, request: Any) -> Any:
+        client = self.node.create_client(service_type, name)
+        self.wait(client.service_is_ready)
+        future = client.call_async(request)
+        self.wait(future.done)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def stop(self, name: str) -> int:
+        """SIGINT; the exit code."""
+        self._children[name].send_signal(signal.SIGINT)
+        return self._children[name].wait(20)
+
+    def close(self) -> None:
+        for child in self._children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGINT)
+        for child in self._children.values():
+            try:
+                child.wait(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+
+@pytest.fixture
+def graph(ros_domain: int) -> Iterator[Graph]:
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Graph(Path(folder), ros_domain)
+        yield graph
+        graph.close()

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.action import ActionClient
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.nodes.conversions import duration_message, rows_message, seconds, time_message
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from smolvla_msgs.action import RunTask
+from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
+from smolvla_msgs.srv import FinishTask, SetInstruction
+
+ROBOT = load_embodiment()
+TASK = "put the red cube in the blue box"
+RESULT = RunTask.Result
+
+
+class Arm:
+    """Plays driver and policy: joint states at 50 Hz, a chunk for each request."""
+
+    def __init__(self, graph) -> None:
+        self.graph, self.answers, self.flows = graph, True, True
+        node = graph.node
+        self._joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
+        self._chunks = node.create_publisher(ActionChunk, "action_chunk", 5)
+        self.requests: list[ChunkRequest] = []
+        self.trajectories: list[JointTrajectory] = []
+        self.states: list[ExecutorState] = []
+        self.diagnostics: list[DiagnosticArray] = []
+        node.create_subscription(ChunkRequest, "chunk_request", self._on_request, 5)
+        node.create_subscription(
+            JointTrajectory, "joint_trajectory_controller/joint_trajectory", self.trajectories.append, 5
+        )
+        node.create_subscription(ExecutorState, "executor/state", self.states.append, 5)
+        node.create_subscription(DiagnosticArray, "diagnostics", self.diagnostics.append, 5)
+        node.create_timer(0.02, self._publish_joint_state)
+        self._client = ActionClient(node, RunTask, "executor/run_task")
+
+    def _publish_joint_state(self) -> None:
+        if self.flows:
+            message = JointState(name=list(ROBOT.joint_names), position=ROBOT.home_rad.tolist())
+            message.header.stamp = time_message(time.time())
+            self._joint_states.publish(message)
+
+    def _on_request(self, request: ChunkRequest) -> None:
+        self.requests.append(request)
+        if self.answers:
+            self.send(request)
+
+    def send(self, request: ChunkRequest, **changes) -> None:
+        chunk = ActionChunk(
+            request_id=request.id,
+            policy="still",
+            instruction=request.instruction,
+            joint_names=list(ROBOT.joint_names),
+            positions=rows_message(np.tile(ROBOT.home_rad + 0.01, (50, 1))),
+            step=duration_message(1 / 30),
+            observation_stamp=time_message(time.time()),
+        )
+        for name, value in changes.items():
+            setattr(chunk, name, value)
+        self._chunks.publish(chunk)
+
+    def give(self, instruction: str = TASK, time_limit_s: float = 60.0):
+        """Sends a goal; returns its handle and the future of its result."""
+        self.graph.wait(self._client.server_is_ready)
+        self.graph.wait(lambda: self.states)
+        goal = RunTask.Goal(instruction=instruction, time_limit=duration_message(time_limit_s))
+        sent = self._client.send_goal_async(goal)
+        self.graph.wait(sent.done)
+        handle = sent.result()
+        return handle, (handle.get_result_async() if handle.accepted else None)
+
+    def wait_mode(self, mode: int) -> ExecutorState:
+        count = len(self.states)
+        return self.graph.wait(lambda: next((s for s in self.states[count:] if s.mode == mode), None))
+
+    def result(self, future):
+        self.graph.wait(future.done)
+        return future.result().result
+
+
+@pytest.fixture
+def arm(graph) -> Arm:
+    graph.start("executor", fault_time_limit=3.0, request_timeout=1.0)
+    return Arm(graph)
+
+
+def test_a_task_runs_until_it_is_told_to_be_finished(arm: Arm) -> None:
+    _, future = arm.give()
+    state = arm.wait_mode(ExecutorState.MODE_RUNNING)
+    assert (state.instruction, state.policy) == (TASK, "still")
+    arm.graph.wait(lambda: len(arm.requests) > 2)
+    finished = arm.graph.call(
+        FinishTask, "executor/finish_task", FinishTask.Request(task_succeeded=True, note="well done")
+    )
+    assert finished.success
+    result = arm.result(future)
+    assert (result.reason, result.task_succeeded, result.message) == (RESULT.REASON_FINISHED, True, "well done")
+    assert result.chunks >= 2
+    first = arm.trajectories[0]
+    assert list(first.joint_names) == list(ROBOT.joint_names)
+    assert list(first.points[-1].velocities) == [0.0] * 6
+    assert seconds(first.points[0].time_from_start) == 0
+    assert arm.graph.stop("executor") == 0
+    assert "Traceback" not in arm.graph.log("executor")
+
+
+def test_goals_end_by_time_limit_cancel_and_a_newer_goal(arm: Arm) -> None:
+    _, future = arm.give(time_limit_s=0.5)
+    assert arm.result(future).reason == RESULT.REASON_TIME_LIMIT
+    handle, future = arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    handle.cancel_goal_async()
+    assert arm.result(future).reason == RESULT.REASON_CANCELED
+    _, first = arm.give()
+    _, second = arm.give("put the blue cube in the red box")
+    assert arm.result(first).reason == RESULT.REASON_PREEMPTED
+    arm.graph.wait(lambda: arm.requests[-1].instruction == "put the blue cube in the red box")
+    assert not second.done()
+    handle, _ = arm.give("  ")
+    assert not handle.accepted
+
+
+def test_a_refused_instruction_ends_the_task_with_the_policys_words(arm: Arm) -> None:
+    arm.answers = False
+    _, future = arm.give("fold the towel")
+    arm.graph.wait(lambda: arm.requests)
+    arm.send(arm.requests[-1], status=ActionChunk.STATUS_REFUSED, message="I know cubes and boxes", positions=[])
+    result = arm.result(future)
+    assert (result.reason, result.message) == (RESULT.REASON_REFUSED, "I know cubes and boxes")
+    assert not arm.trajectories
+
+
+def test_stopped_joint_states_hold_the_arm_then_end_the_task_and_diagnostics_say_why(arm: Arm) -> None:
+    _, future = arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    arm.flows = False
+    state = arm.wait_mode(ExecutorState.MODE_FAULT)
+    assert "joint states are stale" in state.reason
+    result = arm.result(future)
+    assert result.reason == RESULT.REASON_FAULT
+    assert any(
+        "joint states are stale" in array.status[0].message and array.status[0].level == DiagnosticStatus.ERROR
+        for array in arm.diagnostics
+    )
+
+
+def test_emergency_stop_holds_ends_the_task_and_is_latched(arm: Arm) -> None:
+    _, future = arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    assert arm.graph.call(Trigger, "executor/emergency_stop", Trigger.Request()).success
+    assert arm.result(future).reason == RESULT.REASON_EMERGENCY_STOP
+    stop = arm.trajectories[-1]
+    assert len(stop.points) == 2
+    handle, _ = arm.give()
+    assert not handle.accepted
+    arm.graph.call(Trigger, "executor/reset_emergency_stop", Trigger.Request())
+    handle, _ = arm.give()
+    assert handle.accepted
+
+
+def test_pause_holds_and_resume_goes_on(arm: Arm) -> None:
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    arm.graph.call(Trigger, "executor/pause", Trigger.Request())
+    arm.wait_mode(ExecutorState.MODE_PAUSED)
+    arm.graph.call(Trigger, "executor/resume", Trigger.Request())
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+
+
+def test_a_new_instruction_reaches_the_policy_while_the_task_runs(arm: Arm) -> None:
+    request = SetInstruction.Request(instruction="now the other one", queue=SetInstruction.Request.QUEUE_FLUSH)
+    assert not arm.graph.call(SetInstruction, "executor/set_instruction", request).success
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    assert arm.graph.call(SetInstruction, "executor/set_instruction", request).success
+    arm.graph.wait(lambda: arm.requests[-1].instruction == "now the other one")
+    assert arm.requests[-1].reason == ChunkRequest.REASON_INSTRUCTION
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"joint_names": ["a"]}, "joint_names: expected shoulder_pan"),
+        ({"positions": []}, "positions: expected rows of 6 joints"),
+        ({"step": duration_message(-0.1)}, "step: expected above 0 s"),
+        ({"positions": rows_message(np.full((3, 6), np.nan))}, "expected a number, found nan"),
+        ({"observation_stamp": time_message(time.time() + 3600)}, "in the future"),
+    ],
+)
+def test_a_bad_chunk_is_refused_counted_and_told(arm: Arm, changes: dict, told: str) -> None:
+    arm.answers = False
+    arm.give()
+    arm.graph.wait(lambda: arm.requests)
+    arm.send(arm.requests[-1], **changes)
+    state = arm.graph.wait(lambda: next((s for s in arm.states if s.chunks_refused), None))
+    assert told in state.reason
+    arm.graph.wait(lambda: told in arm.graph.log("executor"))
+    assert not arm.trajectories

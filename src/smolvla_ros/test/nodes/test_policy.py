@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+from smolvla_ros.cli import main as smolvla
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.nodes.conversions import seconds, time_message
+
+from smolvla_msgs.msg import ActionChunk, ChunkRequest, SceneState
+
+ROBOT = load_embodiment()
+
+
+class Client:
+    """Publishes what the policy observes, sends requests, keeps the answers."""
+
+    def __init__(self, graph) -> None:
+        self.graph = graph
+        node = graph.node
+        self.images = {c.name: node.create_publisher(Image, c.topic, qos_profile_sensor_data) for c in ROBOT.cameras}
+        self.joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
+        self.scene = node.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
+        self.requests = node.create_publisher(ChunkRequest, "chunk_request", 5)
+        self.chunks: list[ActionChunk] = []
+        node.create_subscription(ActionChunk, "action_chunk", self.chunks.append, 5)
+
+    def ready(self) -> None:
+        self.graph.wait(
+            lambda: self.requests.get_subscription_count() and self.graph.node.count_publishers("action_chunk")
+        )
+        self.graph.wait(lambda: self.joint_states.get_subscription_count())
+
+    def observe(self, cameras=("top", "wrist"), age_s: float = 0.0, names=ROBOT.joint_names) -> None:
+        stamp = time_message(time.time() - age_s)
+        state = JointState(name=list(names), position=ROBOT.home_rad.tolist())
+        state.header.stamp = stamp
+        self.joint_states.publish(state)
+        for camera in cameras:
+            image = Image(height=480, width=640, encoding="rgb8", step=1920, data=bytes(480 * 1920))
+            image.header.stamp = stamp
+            self.images[camera].publish(image)
+
+    def ask(self, observe, instruction: str = "put the red cube in the blue box") -> ActionChunk:
+        """Observes and asks until an answer comes (best-effort topics may lose the first messages)."""
+        number = len(self.chunks)
+        request_id = 100 * (number + 1)
+
+        def answered() -> ActionChunk | None:
+            nonlocal request_id
+            observe()
+            self.graph._executor.spin_once(timeout_sec=0.05)
+            request_id += 1
+            self.requests.publish(ChunkRequest(id=request_id, instruction=instruction))
+            return self.chunks[-1] if len(self.chunks) > number else None
+
+        return self.graph.wait(answered)
+
+    def ask_until(self, observe, status: int, words: str = "") -> ActionChunk:
+        for _ in range(100):
+            chunk = self.ask(observe)
+            if chunk.status == status and words in chunk.message:
+                return chunk
+        raise AssertionError(f"the last answer was {chunk.status}: {chunk.message}")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    assert smolvla(["checkpoint", "init", str(folder)]) == 0
+    return folder
+
+
+def test_a_checkpoint_answers_with_a_chunk_for_the_observations_time(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint))
+    client = Client(graph)
+    client.ready()
+    chunk = client.ask_until(client.observe, ActionChunk.STATUS_OK)
+    assert (chunk.policy, chunk.instruction) == ("tiny", "put the red cube in the blue box")
+    assert list(chunk.joint_names) == list(ROBOT.joint_names)
+    rows = np.array([row.positions for row in chunk.positions])
+    assert rows.shape == (50, 6)
+    assert np.isfinite(rows).all()
+    assert seconds(chunk.step) == pytest.approx(1 / 30, abs=1e-6)
+    assert list(chunk.camera_names) == ["top", "wrist"]
+    assert chunk.observation_stamp == min(
+        [chunk.joint_state_stamp, *chunk.image_stamps], key=lambda stamp: (stamp.sec, stamp.nanosec)
+    )
+    assert chunk.latency.total >= chunk.latency.encode > 0
+
+
+def test_a_missing_camera_a_stale_arm_and_foreign_joints_are_told_by_topic(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint), image_max_age=2.0, joint_state_max_age=2.0)
+    client = Client(graph)
+    client.ready()
+    failed = ActionChunk.STATUS_FAILED
+    chunk = client.ask_until(lambda: client.observe(cameras=("top",)), failed, "wrist")
+    assert chunk.message == "/wrist/image_raw: nothing has come on it; is its publisher running?"
+    assert not chunk.positions
+    client.ask_until(client.observe, ActionChunk.STATUS_OK)
+    chunk = client.ask_until(lambda: client.observe(age_s=60.0), failed, "joint_states")
+    assert "expected a message of the last 2 s, the newest is 60" in chunk.message
+    chunk = client.ask_until(lambda: client.observe(names=("a", "b", "c", "d", "e", "f")), failed, "found a, b")
+    assert "expected joints shoulder_pan" in chunk.message
+    client.ask_until(client.observe, ActionChunk.STATUS_OK)
+
+
+def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
+    graph.start("policy", policy="scripted")
+    client = Client(graph)
+    client.ready()
+
+    def observe() -> None:
+        client.observe()
+        scene = SceneState()
+        scene.header.stamp = time_message(time.time())
+        client.scene.publish(scene)
+
+    for _ in range(100):
+        chunk = client.ask(observe, "fold the towel")
+        if chunk.status == ActionChunk.STATUS_REFUSED:
+            break
+    assert chunk.status == ActionChunk.STATUS_REFUSED
+    assert "'put the red cube in the blue box'" in chunk.message
+    assert graph.stop("policy") == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"policy": "no/such/folder"}, "expected 'scripted' or a checkpoint folder"),
+        ({"embodiment": "/nowhere.yaml"}, "/nowhere.yaml"),
+        ({"image_transport": "pigeon"}, "expected raw or compressed, found 'pigeon'"),
+        ({"image_max_age": -1.0}, "image_max_age"),
+    ],
+)
+def test_a_wrong_parameter_ends_the_node_with_one_line(graph, parameters: dict, told: str) -> None:
+    assert graph.start("policy", **parameters).wait(30) == 2
+    assert told in graph.log("policy")
+    assert "Traceback" not in graph.log("policy")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from smolvla_ros.embodiment import DEFAULT_FILE
+from smolvla_ros.nodes.conversions import image_array, object_poses
+from visualization_msgs.msg import MarkerArray
+
+from smolvla_msgs.msg import SceneState
+from smolvla_msgs.srv import EvaluateTask, ResetScene
+
+
+def test_cameras_scene_and_services_are_there_and_a_seed_makes_the_same_scene(graph) -> None:
+    bus = graph.folder / "bus"
+    graph.start("simulator", usb_port=str(bus), seed=3)
+    got: dict = {}
+    for kind, topic in (
+        (Image, "top/image_raw"),
+        (CompressedImage, "wrist/image_raw/compressed"),
+        (CameraInfo, "top/camera_info"),
+        (SceneState, "simulator/scene"),
+        (MarkerArray, "simulator/markers"),
+    ):
+        graph.node.create_subscription(
+            kind, topic, lambda message, topic=topic: got.update({topic: message}), qos_profile_sensor_data
+        )
+    graph.wait(lambda: len(got) == 5)
+    assert bus.is_symlink()
+    top, wrist = got["top/image_raw"], got["wrist/image_raw/compressed"]
+    assert (top.height, top.width, top.encoding, top.header.frame_id) == (480, 640, "rgb8", "top_camera_optical_frame")
+    assert image_array(top).std() > 20
+    assert image_array(wrist).shape == (480, 640, 3)
+    info = got["top/camera_info"]
+    assert (info.width, info.height) == (640, 480)
+    assert info.k[0] == info.k[4] > 400
+    assert set(object_poses(got["simulator/scene"])) == {"red cube", "blue cube", "red box", "blue box"}
+    assert len(got["simulator/markers"].markers) == 4
+
+    def scene(seed: int) -> np.ndarray:
+        answer = graph.call(ResetScene, "simulator/reset", ResetScene.Request(seed=seed))
+        assert answer.success
+        assert "put the red cube in the blue box" in answer.instructions
+        graph.wait(lambda: got["simulator/scene"].seed == seed)
+        return np.array([pose.position for pose in object_poses(got["simulator/scene"]).values()])
+
+    fifth, sixth = scene(5), scene(6)
+    assert not np.allclose(fifth, sixth, atol=1e-3)
+    np.testing.assert_allclose(scene(5), fifth, atol=2e-4)
+    refused = graph.call(ResetScene, "simulator/reset", ResetScene.Request(task="juggle"))
+    assert (refused.success, "juggle" in refused.message) == (False, True)
+    verdict = graph.call(
+        EvaluateTask, "simulator/evaluate_task", EvaluateTask.Request(instruction="put the red cube in the blue box")
+    )
+    assert (verdict.understood, verdict.done) == (True, False)
+    assert graph.stop("simulator") == 0
+    assert not bus.exists()
+    assert "Traceback" not in graph.log("simulator")
+
+
+def test_a_camera_that_the_simulator_has_not_is_told_in_one_line(graph) -> None:
+    raw = yaml.safe_load(DEFAULT_FILE.read_text())
+    raw["cameras"][0]["name"] = "ceiling"
+    file: Path = graph.folder / "robot.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    assert graph.start("simulator", embodiment=str(file)).wait(30) == 2
+    assert "cameras: the simulator has top, wrist, side, viewer; found ceiling" in graph.log("simulator")
+    assert "Traceback" not in graph.log("simulator")
