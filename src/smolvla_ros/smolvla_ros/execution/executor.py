@@ -10,21 +10,22 @@ Starved, paused, at fault or stopped, the arm holds: one trajectory to rest is s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
+from smolvla_ros.execution.commanded import CommandedMotion
+from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.requests import Reason, RequestGate
 from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns, limit_motion
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
-from smolvla_ros.execution.trajectory import Trajectory, stop_from, through_rows
+from smolvla_ros.execution.trajectory import Trajectory
 
-# the arm may hang this far from its goal under load; farther off, a new start begins where the arm is
-TRACKING_TOLERANCE_RAD = 0.1
+# how far a stamp may lie in the future, and the clock go back, without a word
 CLOCK_TOLERANCE_S = 0.1
+SHORTEST_INTERVAL_S = 1e-3
 
 
 class Mode(IntEnum):
@@ -50,59 +51,9 @@ class ExecutorSettings:
     latency_quantile: float = 0.9
 
 
-@dataclass(frozen=True)
-class ArrivedChunk:
-    """A chunk as it came: positions (rows, columns of joint_names) rad, row k for observation_s + k * step_s."""
-
-    request_id: int
-    instruction: str
-    policy: str
-    observation_s: float
-    step_s: float
-    joint_names: Sequence[str]
-    positions: np.ndarray
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a ChunkRequest carries. committed (rows, joints): row j for committed_start_s + j * step_s."""
-
-    id: int
-    reason: Reason
-    instruction: str
-    reset: bool
-    queued_rows: int
-    delay_rows: int
-    committed_start_s: float
-    step_s: float
-    committed: np.ndarray
-    expected_latency_s: float
-
-
-@dataclass(frozen=True)
-class Commands:
-    """What to publish after a tick."""
-
-    trajectory: Trajectory | None = None
-    request: Request | None = None
-
-
-@dataclass
-class TaskCounts:
-    """Since the task began."""
-
-    chunks_received: int = 0
-    chunks_refused: int = 0
-    rows_executed: int = 0
-    rows_late: int = 0
-    rows_clamped: int = 0
-    rows_refused: int = 0
-    starved_s: float = 0.0
-
-
 @dataclass
 class ChunkExecutor:
-    """State: the timeline, the trajectory that the controller follows, the task, and the latched stops."""
+    """State: the timeline, what the controller has been told, the task, and the latched stops."""
 
     limits: MotionLimits
     settings: ExecutorSettings = field(default_factory=ExecutorSettings)
@@ -112,6 +63,7 @@ class ChunkExecutor:
         self.gate = RequestGate(self.settings.threshold, self.settings.request_timeout_s)
         self.latency = LatencyWindow()
         self.counts = TaskCounts()
+        self.motion = CommandedMotion(self.limits)
         self.mode, self.reason = Mode.IDLE, "no task"
         self.instruction, self.policy = "", ""
         self.horizon, self.step_s = 0, 0.0
@@ -121,35 +73,34 @@ class ChunkExecutor:
         self._task_start_s = self._last_tick_s = 0.0
         self._measured: np.ndarray | None = None
         self._measured_s = -np.inf
-        self._trajectory: Trajectory | None = None
-        self._holding = True
-        self._new_rows = False
-        self._trouble = ""
+        self._joint_state_fault = self._policy_fault = ""
+        self._blind = False
+        self._new_rows = self._dropped = False
 
     # what the operator asks for
 
     def start_task(self, instruction: str, now_s: float, flush: bool = True) -> None:
-        """Begins a task; `flush` drops what is queued of the one before."""
+        """Begins a task, also while another runs; `flush` drops what is queued of the one before."""
         self.instruction, self._running = instruction, True
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
-        self._trouble, self.fault_since_s = "", None
+        self._policy_fault, self.fault_since_s = "", None
         self.gate.restart()
         if flush:
-            self.timeline.flush()
+            self._drop_rows()
 
     def end_task(self) -> None:
         """The arm holds; no chunk is asked for any more."""
         self._running = False
-        self.timeline.flush()
+        self._drop_rows()
 
     def change_instruction(self, instruction: str, flush: bool) -> None:
         """From the next request on the policy is told the new text; `flush` holds until its first chunk."""
         self.instruction = instruction
         self.gate.ask_now(Reason.INSTRUCTION)
         if flush:
-            self.timeline.flush()
+            self._drop_rows()
 
     def pause(self) -> None:
         self.paused = True
@@ -160,7 +111,9 @@ class ChunkExecutor:
         self._ask_afresh()
 
     def emergency_stop(self) -> None:
+        """Also stops what others have sent to the controller."""
         self.stopped = True
+        self.motion.holding = False
 
     def reset_emergency_stop(self) -> None:
         self.stopped = False
@@ -170,94 +123,138 @@ class ChunkExecutor:
 
     def on_joint_state(self, stamp_s: float, positions: np.ndarray) -> None:
         """Measured positions (joints,) in the limits' order."""
-        if np.isfinite(positions).all():
-            self._measured, self._measured_s = positions, stamp_s
+        if not np.isfinite(positions).all():
+            self.on_unusable_joint_state("joint states: expected numbers, found a position that is none")
+            return
+        self._joint_state_fault = ""
+        self._measured, self._measured_s = positions, stamp_s
+        if self._joint_states_fresh(self._last_tick_s):
+            self.motion.observe(stamp_s, positions)
 
-    def on_refusal(self, request_id: int, message: str, now_s: float) -> None:
-        """The policy answered without rows."""
+    def on_unusable_joint_state(self, why: str) -> None:
+        """Kept for the reason of a fault, should no usable one come in time."""
+        self._joint_state_fault = why
+
+    def on_refusal(self, request_id: int, message: str, now_s: float) -> bool:
+        """The policy answered without rows. False where the request no longer counts."""
+        if request_id != self.gate.in_flight:
+            return False
         self.gate.answered(request_id, now_s, with_rows=False)
-        self._trouble = message
+        self._policy_fault = message
+        return True
 
     def on_chunk(self, chunk: ArrivedChunk, now_s: float) -> None:
         """Puts a chunk on the timeline. Raises ChunkRejected, counted, where it cannot be executed."""
         try:
-            landed = self._land(chunk, now_s)
+            late = self._land(chunk, now_s)
         except ChunkRejected as rejected:
             self.gate.answered(chunk.request_id, now_s, with_rows=False)
             self.counts.chunks_refused += 1
             self.counts.rows_refused += len(chunk.positions)
-            self._trouble = f"chunk refused: {rejected}"
+            self._policy_fault = f"chunk refused: {rejected}"
             raise
         self.gate.answered(chunk.request_id, now_s, with_rows=True)
         self.latency.add(now_s - chunk.observation_s)
         self.counts.chunks_received += 1
-        self.counts.rows_late += landed
+        self.counts.rows_late += late
         self.horizon, self.step_s, self.policy = len(chunk.positions), chunk.step_s, chunk.policy
-        self._trouble, self._new_rows = "", True
+        self._policy_fault, self._new_rows = "", True
 
     def tick(self, now_s: float) -> Commands:
         """Moves on to now and says what to publish. Call it at a steady rate, faster than the chunks' rows."""
-        since_s, self._last_tick_s = max(0.0, now_s - self._last_tick_s), now_s
+        since_s = now_s - self._last_tick_s
+        if since_s < -CLOCK_TOLERANCE_S:
+            self._follow_the_clock_back(since_s)
+        self._last_tick_s = now_s
         executed = self.timeline.advance(now_s)
+        self._look(now_s)
         self._update_mode(now_s)
-        if self.mode in (Mode.RUNNING, Mode.STARVED):
-            self.counts.rows_executed += executed
-            if self.mode == Mode.STARVED and self.horizon:
-                self.counts.starved_s += since_s
-            return Commands(self._follow(now_s), self._request(now_s))
-        self.timeline.flush()
-        return Commands(self._hold(now_s))
-
-    # inside
+        if not self._may_move:
+            self._drop_rows()
+            return Commands(self._hold(now_s))
+        self.counts.rows_executed += executed
+        if not len(self.timeline) and self.horizon:
+            self.counts.starved_s += max(0.0, since_s)
+        return Commands(self._follow(now_s), self._request(now_s))
 
     @property
     def task_time_s(self) -> float:
         return self._last_tick_s - self._task_start_s if self._running else 0.0
 
-    def state_in_motion(self, now_s: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """Position and velocity that the controller has been told to have now; None before any joint state."""
-        if self._measured is None:
-            return None
-        if self._trajectory is not None:
-            position, velocity = self._trajectory.sample(now_s)
-            if not self._holding or np.abs(position - self._measured).max() < TRACKING_TOLERANCE_RAD:
-                return position, velocity
-        return self._measured, np.zeros_like(self._measured)
+    # inside
+
+    @property
+    def _may_move(self) -> bool:
+        return self._running and not (self.stopped or self.paused or self._blind)
+
+    def _joint_states_fresh(self, now_s: float) -> bool:
+        return abs(now_s - self._measured_s) <= self.settings.joint_state_timeout_s
+
+    def _drop_rows(self) -> None:
+        """The controller still follows what was sent; a hold has to follow."""
+        self.timeline.flush()
+        self._new_rows, self._dropped = False, True
 
     def _ask_afresh(self) -> None:
-        self.timeline.flush()
+        self._drop_rows()
+        self._policy_fault = ""
         self.gate.ask_now(Reason.STARVED if self.horizon else Reason.START)
 
-    def _update_mode(self, now_s: float) -> None:
-        age_s = now_s - self._measured_s
-        if self.stopped:
-            self._enter(Mode.EMERGENCY_STOP, "emergency stop: reset it by reset_emergency_stop", now_s)
-        elif not self._running:
-            self._enter(Mode.IDLE, "no task", now_s)
-        elif self.paused:
-            self._enter(Mode.PAUSED, "paused: go on by resume", now_s)
-        elif self._measured is None:
-            self._enter(Mode.FAULT, "no joint states have come: is the driver running?", now_s)
-        elif abs(age_s) > self.settings.joint_state_timeout_s:
-            expected = f"expected one of the last {self.settings.joint_state_timeout_s:g} s"
-            self._enter(Mode.FAULT, f"joint states are stale: {expected}, the newest is {age_s:.2f} s old", now_s)
-        elif len(self.timeline):
-            self._enter(Mode.RUNNING, "", now_s)
-        else:
-            waiting = "waiting for the first chunk" if not self.horizon else "no row is left: waiting for the policy"
-            self._enter(Mode.STARVED, self._trouble or waiting, now_s)
+    def _follow_the_clock_back(self, since_s: float) -> None:
+        """The clock was set back: all times known are of another clock, the arm starts anew from where it is."""
+        self._task_start_s += since_s
+        self.fault_since_s = None
+        self.motion.forget()
+        self._ask_afresh()
 
-    def _enter(self, mode: Mode, reason: str, now_s: float) -> None:
-        if self.mode == Mode.FAULT and mode in (Mode.RUNNING, Mode.STARVED):
+    def _look(self, now_s: float) -> None:
+        """Whether the joint states are there; when they are back, the arm may be elsewhere."""
+        was_blind, self._blind = self._blind, not self._joint_states_fresh(now_s)
+        if was_blind and not self._blind and self._measured is not None:
+            self.motion.forget_unless_followed(now_s, self._measured)
             self._ask_afresh()
-            mode = Mode.STARVED
-        waits = mode in (Mode.FAULT, Mode.STARVED)
-        self.fault_since_s = (now_s if self.fault_since_s is None else self.fault_since_s) if waits else None
+
+    def _update_mode(self, now_s: float) -> None:
+        if self.stopped:
+            mode, reason = Mode.EMERGENCY_STOP, "emergency stop: reset it by reset_emergency_stop"
+        elif not self._running:
+            mode, reason = Mode.IDLE, "no task"
+        elif self.paused:
+            mode, reason = Mode.PAUSED, "paused: go on by resume"
+        elif self._blind:
+            mode, reason = Mode.FAULT, self._blindness(now_s)
+        elif len(self.timeline):
+            mode, reason = Mode.RUNNING, ""
+        elif self.gate.unanswered:
+            limit = f"{self.settings.request_timeout_s:g} s"
+            mode, reason = Mode.STARVED, f"the policy gave no answer within {limit}: is its node running?"
+        elif self._policy_fault:
+            mode, reason = Mode.FAULT, self._policy_fault
+        elif self.horizon:
+            mode, reason = Mode.STARVED, "no row is left: waiting for the policy"
+        else:
+            mode, reason = Mode.STARVED, "waiting for the first chunk"
+        if mode not in (Mode.FAULT, Mode.STARVED):
+            self.fault_since_s = None
+        elif self.fault_since_s is None:
+            self.fault_since_s = now_s
         self.mode, self.reason = mode, reason
 
+    def _blindness(self, now_s: float) -> str:
+        if self._joint_state_fault:
+            return self._joint_state_fault
+        if self._measured is None:
+            return "no joint states have come: is the driver running?"
+        expected = f"expected one of the last {self.settings.joint_state_timeout_s:g} s"
+        age_s = now_s - self._measured_s
+        return f"joint states are stale: {expected}, the newest is {age_s:.2f} s old: is the driver running?"
+
     def _land(self, chunk: ArrivedChunk, now_s: float) -> int:
-        if not self._running or self.stopped or self.paused:
-            raise ChunkRejected("no task is running")
+        """The number of rows that came too late."""
+        if self._running and self._blind:
+            raise ChunkRejected(self._blindness(now_s))
+        if not self._may_move or self._measured is None:
+            raise ChunkRejected("the arm is held, or has no task")
         if chunk.instruction != self.instruction:
             raise ChunkRejected(f"instruction: expected '{self.instruction}', found '{chunk.instruction}'")
         if 0 < chunk.request_id < self.gate.first_id:
@@ -271,38 +268,34 @@ class ChunkExecutor:
             raise ChunkRejected(
                 f"observation: expected at most {self.settings.observation_timeout_s:g} s old, found {age_s:.2f} s"
             )
-        state = self.state_in_motion(now_s)
-        if state is None:
-            raise ChunkRejected("no joint states have come")
         positions = np.asarray(chunk.positions, dtype=float)[:, columns]
         first = min(max(0, int(np.floor(age_s / chunk.step_s)) + 1), len(positions) - 1)
-        check_jump(positions[first], state[0], self.settings.max_jump_rad, self.limits)
+        check_jump(positions[first], self._measured, self.settings.max_jump_rad, self.limits)
         return self.timeline.land(chunk.observation_s, chunk.step_s, positions, now_s).late
 
     def _follow(self, now_s: float) -> Trajectory | None:
-        """The trajectory through all rows to come, once after rows have landed."""
-        state = self.state_in_motion(now_s)
-        if not self._new_rows or state is None or not len(self.timeline):
+        """The trajectory through all rows to come, once after rows have landed; a hold where they were dropped."""
+        if self._measured is None or not len(self.timeline):
+            return self._hold(now_s) if self._dropped else None
+        if not self._new_rows:
             return None
-        self._new_rows = False
+        self._new_rows = self._dropped = False
         times, rows = self.timeline.rows()
         # a row closer than half a step would ask for the whole change at once: the ones after it do
-        far = times - now_s > 0.5 * self.step_s if len(times) > 1 else np.ones(1, dtype=bool)
-        rows[far], changed = limit_motion(times[far], rows[far], now_s, *state, self.limits)
+        far = times - now_s > 0.5 * self.step_s
+        far[-1], times[-1] = True, max(times[-1], now_s + SHORTEST_INTERVAL_S)
+        start = self.motion.state(now_s, self._measured)
+        rows[far], changed = limit_motion(times[far], rows[far], now_s, *start, self.limits)
         self.counts.rows_clamped += changed
         self.timeline.replace(rows)
-        self._trajectory = through_rows(now_s, *state, times[far], rows[far])
-        self._holding = False
-        return self._trajectory
+        return self.motion.follow(now_s, self._measured, times[far], rows[far])
 
     def _hold(self, now_s: float) -> Trajectory | None:
         """A trajectory to rest, once."""
-        state = self.state_in_motion(now_s)
-        if self._holding or state is None:
+        self._dropped = False
+        if self.motion.holding or self._measured is None:
             return None
-        self._trajectory = stop_from(now_s, *state, self.limits)
-        self._holding, self._new_rows = True, False
-        return self._trajectory
+        return self.motion.hold(now_s, self._measured)
 
     def _request(self, now_s: float) -> Request | None:
         due = self.gate.next_request(now_s, len(self.timeline), self.horizon)
@@ -312,15 +305,14 @@ class ChunkExecutor:
         expected_s = self.latency.quantile_s(self.settings.latency_quantile)
         delay = int(np.ceil(expected_s / self.step_s)) if self.step_s else 0
         committed = rows[:delay]
-        start_s = float(times[0]) if len(committed) else now_s
         return Request(
             id=due[0],
             reason=due[1],
             instruction=self.instruction,
-            reset=due[0] == self.gate.first_id,
+            reset=not self.horizon,  # until a chunk has come: the first request may have been lost
             queued_rows=len(rows),
             delay_rows=delay,
-            committed_start_s=start_s,
+            committed_start_s=float(times[0]) if len(committed) else now_s,
             step_s=self.step_s,
             committed=committed,
             expected_latency_s=expected_s,

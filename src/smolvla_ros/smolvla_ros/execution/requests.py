@@ -22,7 +22,8 @@ class Reason(IntEnum):
 
 @dataclass
 class RequestGate:
-    """State: the request in flight and why the next one may have to be made at once.
+    """State: the request in flight, how many before it were given up in a row (`unanswered`), and why the next one
+    may have to be made at once.
 
     timeout_s: a request older than this is given up. retry_s: pause after an answer that held no rows.
     """
@@ -38,7 +39,7 @@ class RequestGate:
     def restart(self) -> None:
         """A new task: what is in flight no longer counts, the next request opens the task."""
         self.first_id = self._last_id + 1
-        self.sent = self.timed_out = 0
+        self.sent = self.timed_out = self.unanswered = 0
         self.in_flight: int | None = None
         self._sent_s = self._not_before_s = float("-inf")
         self._pending: Reason | None = Reason.START
@@ -47,9 +48,11 @@ class RequestGate:
         """The next request is made at once for this reason, whatever is queued or in flight."""
         self._pending = reason
         self.in_flight = None
+        self._not_before_s = float("-inf")
 
     def answered(self, request_id: int, now_s: float, with_rows: bool) -> None:
-        """An answer came. Answers to older requests change nothing."""
+        """An answer came. One to an older request only shows that somebody is there."""
+        self.unanswered = 0
         if request_id == self.in_flight:
             self.in_flight = None
             if not with_rows:
@@ -62,6 +65,7 @@ class RequestGate:
                 return None
             self.in_flight = None
             self.timed_out += 1
+            self.unanswered += 1
             self._pending = self._pending or Reason.TIMEOUT
         if now_s < self._not_before_s:
             return None

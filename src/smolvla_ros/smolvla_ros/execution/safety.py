@@ -77,20 +77,27 @@ def limit_motion(
 ) -> tuple[np.ndarray, int]:
     """Rows (rows, joints) inside all limits, followed from a state in motion, and how many had to be changed.
 
-    Each row is reached from the one before at a mean velocity that lies inside the velocity limit and within
-    acceleration * time of the mean velocity before it.
+    The mean velocity from row to row is inside the velocity limit, small enough to brake before a position limit, and
+    changes by no more than acceleration * time between the middles of two intervals. Where not all can be met,
+    position comes before acceleration and acceleration before velocity: what is too fast brakes as it can.
     """
     limited = np.empty_like(positions)
-    before_s, before, velocity = start_s, start_position, start_velocity
+    before_s, before, velocity, interval_before_s = start_s, start_position, start_velocity, 0.0
     for k, (time_s, wanted) in enumerate(zip(times_s, positions, strict=True)):
         interval_s = time_s - before_s
-        change = limits.acceleration * interval_s
-        low = np.maximum(velocity - change, -limits.velocity)
-        high = np.minimum(velocity + change, limits.velocity)
-        # a start velocity beyond the limit leaves no room in between: braking then comes first
-        mean_velocity = np.clip((wanted - before) / interval_s, np.minimum(low, high), np.maximum(low, high))
+        up = np.minimum(limits.velocity, _brakable(limits.upper - before, interval_s, limits))
+        down = np.minimum(limits.velocity, _brakable(before - limits.lower, interval_s, limits))
+        change = limits.acceleration * 0.5 * (interval_before_s + interval_s)
+        mean_velocity = np.clip((wanted - before) / interval_s, -down, up)
+        mean_velocity = np.clip(mean_velocity, velocity - change, velocity + change)
         limited[k] = np.clip(before + mean_velocity * interval_s, limits.lower, limits.upper)
         velocity = (limited[k] - before) / interval_s
-        before_s, before = time_s, limited[k]
+        before_s, before, interval_before_s = time_s, limited[k], interval_s
     changed = int(np.any(np.abs(limited - positions) > 1e-9, axis=1).sum())
     return limited, changed
+
+
+def _brakable(room: np.ndarray, interval_s: float, limits: MotionLimits) -> np.ndarray:
+    """The mean velocity over an interval after which a joint can still brake in what is then left of the room."""
+    change = limits.acceleration * interval_s
+    return np.sqrt(change**2 + 2 * limits.acceleration * np.maximum(room, 0.0)) - change

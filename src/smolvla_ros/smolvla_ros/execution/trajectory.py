@@ -2,7 +2,8 @@
 
 Jazzy's controller joins points that have positions alone by straight lines, points with velocities by cubics. So each
 knot gets a velocity, and the first knot is the state in motion: position and velocity are continuous over chunk
-borders. The last velocity is zero, as the controller demands; a trajectory that nobody replaces is itself a stop.
+borders. After the last row the joints brake, as the controller demands a velocity of zero at the end: a trajectory that
+nobody replaces is itself a smooth stop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from smolvla_ros.execution.safety import MotionLimits
 
 SHORTEST_STOP_S = 0.05
+SHORTEST_BRAKE_S = 1e-4
+AT_REST_RAD_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,12 @@ class Trajectory:
     positions: np.ndarray
     velocities: np.ndarray
 
+    @property
+    def end_s(self) -> float:
+        return float(self.times_s[-1])
+
     def sample(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Position and velocity (joints,) at a time; before the first and after the last knot it rests there."""
+        """Position and velocity (joints,) at a time: the first knot's before it, at rest after the last."""
         if time_s <= self.times_s[0]:
             return self.positions[0], self.velocities[0]
         if time_s >= self.times_s[-1]:
@@ -39,29 +46,56 @@ class Trajectory:
 
 
 def through_rows(
-    start_s: float, position: np.ndarray, velocity: np.ndarray, times_s: np.ndarray, rows: np.ndarray
+    start_s: float,
+    position: np.ndarray,
+    velocity: np.ndarray,
+    times_s: np.ndarray,
+    rows: np.ndarray,
+    limits: MotionLimits,
 ) -> Trajectory:
-    """From a state in motion through rows (rows, joints), coming to rest at the last.
+    """From a state in motion through rows (rows, joints) inside the limits, then to rest.
 
-    Inner velocities are the derivative of the parabola through a row and its two neighbours.
+    Inner velocities are the derivative of the parabola through a row and its two neighbours, made smaller where the
+    cubic would leave the position limits between two rows.
     """
     times = np.concatenate([[start_s], times_s])
     positions = np.concatenate([position[None], rows])
-    velocities = np.zeros_like(positions)
-    velocities[0] = velocity
-    if len(times) > 2:
-        interval = np.diff(times)[:, None]
-        slope = np.diff(positions, axis=0) / interval
-        velocities[1:-1] = (slope[:-1] * interval[1:] + slope[1:] * interval[:-1]) / (interval[:-1] + interval[1:])
-    return Trajectory(times, positions, velocities)
+    interval = np.diff(times)[:, None]
+    slope = np.diff(positions, axis=0) / interval
+    velocities = np.concatenate([velocity[None], slope])
+    velocities[1:-1] = (slope[:-1] * interval[1:] + slope[1:] * interval[:-1]) / (interval[:-1] + interval[1:])
+    # A cubic lies in the hull of its Bezier points, which are a third of the interval away along the velocities.
+    above, below = 3 * (limits.upper - rows), 3 * (rows - limits.lower)
+    after = np.concatenate([interval[1:], interval[-1:]])
+    fastest = np.minimum(above / after, below / interval)
+    slowest = -np.minimum(below / after, above / interval)
+    velocities[1:] = np.clip(velocities[1:], slowest, fastest)
+    if np.abs(velocities[-1]).max() <= AT_REST_RAD_S:
+        velocities[-1] = 0.0
+        return Trajectory(times, positions, velocities)
+    stop = stop_from(times[-1], positions[-1], velocities[-1], limits)
+    return Trajectory(
+        np.concatenate([times, stop.times_s[1:]]),
+        np.concatenate([positions, stop.positions[1:]]),
+        np.concatenate([velocities, stop.velocities[1:]]),
+    )
 
 
 def stop_from(start_s: float, position: np.ndarray, velocity: np.ndarray, limits: MotionLimits) -> Trajectory:
-    """The hold: from a state in motion to rest at the limits' acceleration, inside the position limits."""
-    duration_s = max(SHORTEST_STOP_S, float(np.max(np.abs(velocity) / limits.acceleration)))
-    rest = np.clip(position + 0.5 * velocity * duration_s, limits.lower, limits.upper)
-    return Trajectory(
-        np.array([start_s, start_s + duration_s]),
-        np.stack([position, rest]),
-        np.stack([velocity, np.zeros_like(velocity)]),
-    )
+    """The hold: each joint brakes evenly from a state in motion to rest, at its acceleration limit or harder where it
+    would leave its position limits. A joint outside these is brought to the nearer one.
+    """
+    speed = np.abs(velocity)
+    room = np.clip(np.where(velocity > 0, limits.upper - position, position - limits.lower), 0.0, None)
+    brake_s = np.minimum(speed / limits.acceleration, 2 * room / np.maximum(speed, AT_REST_RAD_S))
+    brake_s = np.maximum(brake_s, SHORTEST_BRAKE_S)
+    rest = position + 0.5 * velocity * brake_s
+    inside = np.clip(rest, limits.lower, limits.upper) - rest
+    duration_s = max(SHORTEST_STOP_S, brake_s.max(), float(np.sqrt(6 * np.abs(inside) / limits.acceleration).max()))
+    # with a knot where each joint comes to rest, the cubics between the knots are exactly these parabolas
+    knots = np.unique(np.round(np.concatenate([[0.0, duration_s], brake_s[speed > AT_REST_RAD_S]]), 4))[:, None]
+    braked, u = np.minimum(knots / brake_s, 1.0), knots / knots[-1]
+    positions = position + velocity * brake_s * (braked - 0.5 * braked**2) + inside * u**2 * (3 - 2 * u)
+    velocities = velocity * (1 - braked) + inside * 6 * u * (1 - u) / knots[-1]
+    positions[-1], velocities[-1] = np.clip(positions[-1], limits.lower, limits.upper), 0.0
+    return Trajectory(start_s + knots[:, 0], positions, velocities)

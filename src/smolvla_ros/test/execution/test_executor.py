@@ -29,6 +29,7 @@ class Bench:
         self.requests: list = []
         self.answers: list[tuple[float, ArrivedChunk]] = []
         self.policy_alive = self.joint_states_flow = True
+        self.sag = np.zeros(6)  # where the arm is less where it was told to be
 
     def wave(self, times: np.ndarray) -> np.ndarray:
         """What the policy wants at a time: a smooth motion about home."""
@@ -45,7 +46,7 @@ class Bench:
         for _ in range(round(duration_s / TICK_S)):
             self.now_s += TICK_S
             if self.joint_states_flow:
-                self.executor.on_joint_state(self.now_s, self.commanded())
+                self.executor.on_joint_state(self.now_s, self.commanded() + self.sag)
             for answer in [a for a in self.answers if a[0] <= self.now_s]:
                 self.answers.remove(answer)
                 self.executor.on_chunk(answer[1], self.now_s)
@@ -233,6 +234,133 @@ def test_an_answer_to_the_task_before_is_refused(bench: Bench) -> None:
         bench.executor.on_chunk(bench.answers[0][1], bench.now_s)
 
 
+def test_the_first_chunk_after_a_lost_request_still_opens_the_task() -> None:
+    """The policy forgets the task before even if the request that said so never reached it."""
+    bench = Bench(request_timeout_s=0.5)
+    bench.policy_alive = False
+    bench.run(0.1)
+    bench.executor.start_task(TASK, bench.now_s)
+    bench.run(1.2)
+    assert [request.reason for request in bench.requests] == [Reason.START, Reason.TIMEOUT, Reason.TIMEOUT]
+    assert all(request.reset for request in bench.requests)
+    assert bench.executor.mode == Mode.STARVED
+    assert bench.executor.reason == "the policy gave no answer within 0.5 s: is its node running?"
+    bench.policy_alive = True
+    bench.run(2.0)
+    assert not bench.requests[-1].reset
+    assert bench.executor.mode == Mode.RUNNING
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_newer_task_keeps_or_drops_what_is_queued(bench: Bench, flush: bool) -> None:
+    bench.run(2.0)
+    bench.answers.clear()
+    bench.policy_alive = False
+    queued = len(bench.executor.timeline)
+    bench.executor.start_task("another", bench.now_s, flush)
+    bench.run(TICK_S)
+    if flush:
+        assert bench.executor.mode == Mode.STARVED
+        assert bench.trajectories[-1].end_s - bench.now_s <= 0.1
+        bench.run(0.1)
+        assert bench.moved(1.0) == 0
+    else:
+        assert bench.executor.mode == Mode.RUNNING
+        assert len(bench.executor.timeline) >= queued - 1
+        assert bench.moved(0.5) > 0.05
+
+
+def test_an_instruction_that_flushes_stops_the_arm_until_its_first_chunk(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.answers.clear()
+    bench.policy_alive = False
+    bench.executor.change_instruction("open the gripper", flush=True)
+    bench.run(0.15)
+    assert bench.moved(1.0) == 0
+
+
+def test_an_emergency_stop_also_stops_what_others_sent_to_the_controller() -> None:
+    idle = Bench()
+    idle.run(0.5)
+    idle.executor.emergency_stop()
+    idle.run(0.5)
+    (hold,) = idle.trajectories
+    np.testing.assert_allclose(hold.positions, np.tile(HOME, (len(hold.times_s), 1)))
+
+
+def test_a_gripper_kept_open_by_what_it_holds_keeps_its_grip_over_a_pause(bench: Bench) -> None:
+    bench.sag[5] = 0.3
+    bench.run(2.0)
+    bench.executor.pause()
+    bench.answers.clear()
+    bench.run(2.0)
+    told = bench.commanded()
+    bench.executor.resume()
+    count = len(bench.trajectories)
+    bench.run(0.2)
+    np.testing.assert_allclose(bench.trajectories[count].positions[0], told, atol=1e-9)
+
+
+def test_an_arm_that_somebody_moved_meanwhile_goes_on_from_where_it_is(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.executor.pause()
+    bench.answers.clear()
+    bench.run(2.0)
+    bench.sag[0] = 0.4
+    bench.run(0.2)
+    measured = bench.commanded() + bench.sag
+    bench.executor.resume()
+    count = len(bench.trajectories)
+    bench.run(0.2)
+    np.testing.assert_allclose(bench.trajectories[count].positions[0], measured, atol=1e-9)
+
+
+def test_an_arm_that_fell_while_nobody_looked_goes_on_from_where_it_is(bench: Bench) -> None:
+    bench.run(2.0)
+    bench.joint_states_flow = False
+    bench.run(1.0)
+    bench.answers.clear()
+    bench.sag[1] = 0.5
+    bench.joint_states_flow = True
+    count = len(bench.trajectories)
+    measured = bench.commanded() + bench.sag
+    bench.run(0.3)
+    np.testing.assert_allclose(bench.trajectories[count].positions[0], measured, atol=1e-9)
+
+
+def test_a_clock_that_is_set_back_starts_the_arm_anew(bench: Bench) -> None:
+    bench.run(2.0)
+    task_time_s = bench.executor.task_time_s
+    bench.answers.clear()
+    bench.now_s -= 50.0
+    measured = bench.trajectories[-1].sample(bench.now_s + 50.0)[0]
+    bench.joint_states_flow = False
+    bench.executor.on_joint_state(bench.now_s, measured)
+    bench.run(TICK_S)
+    assert bench.executor.mode == Mode.STARVED
+    assert bench.requests[-1].reason == Reason.STARVED
+    assert bench.executor.task_time_s == pytest.approx(task_time_s, abs=0.1)
+    count = len(bench.trajectories)
+    chunk = replace(bench.chunk(bench.now_s), positions=np.tile(measured, (50, 1)))
+    bench.executor.on_chunk(chunk, bench.now_s)
+    bench.run(TICK_S)
+    np.testing.assert_allclose(bench.trajectories[count].positions[0], measured, atol=1e-9)
+    assert bench.executor.mode == Mode.RUNNING
+
+
+def test_unusable_joint_states_are_a_fault_that_names_what_is_wrong(bench: Bench) -> None:
+    bench.run(1.0)
+    bench.joint_states_flow = False
+    for _ in range(30):
+        bench.executor.on_unusable_joint_state("/joint_states: expected joints a; found b")
+        bench.run(TICK_S)
+    assert bench.executor.mode == Mode.FAULT
+    assert bench.executor.reason == "/joint_states: expected joints a; found b"
+    bench.executor.on_joint_state(bench.now_s, np.full(6, np.nan))
+    bench.run(TICK_S)
+    assert "expected numbers" in bench.executor.reason
+
+
 def test_joints_in_another_order_are_executed_in_the_right_one(bench: Bench) -> None:
     bench.policy_alive = False
     bench.run(0.1)
@@ -259,8 +387,10 @@ def test_a_new_instruction_is_in_the_next_request_and_old_chunks_are_refused(ben
 def test_a_refusal_is_told_and_retried(bench: Bench) -> None:
     bench.policy_alive = False
     bench.run(0.1)
-    bench.executor.on_refusal(bench.requests[-1].id, "/top/image_raw: nothing has come on it", bench.now_s)
+    assert not bench.executor.on_refusal(bench.requests[-1].id + 7, "of another time", bench.now_s)
+    assert bench.executor.on_refusal(bench.requests[-1].id, "/top/image_raw: nothing has come on it", bench.now_s)
     bench.run(0.1)
+    assert bench.executor.mode == Mode.FAULT
     assert bench.executor.reason == "/top/image_raw: nothing has come on it"
     bench.run(0.3)
     assert len(bench.requests) == 2

@@ -44,7 +44,37 @@ def test_a_far_row_is_approached_at_the_acceleration_limit_and_counted() -> None
     limited, changed = limit_motion(times, rows, 0.0, HOME, np.zeros(6), LIMITS)
     assert changed == 3
     first_velocity = (limited[0, 0] - HOME[0]) * 30
-    assert first_velocity == pytest.approx(LIMITS.acceleration[0] / 30)
+    # the mean over the first 1/30 s is what an even acceleration reaches in its middle
+    assert first_velocity == pytest.approx(LIMITS.acceleration[0] / 60)
+    assert (limited[1, 0] - limited[0, 0]) * 30 == pytest.approx(first_velocity + LIMITS.acceleration[0] / 30)
+
+
+@given(arrays(float, (40, 6), elements=st.floats(-9, 9)), st.floats(0.01, 0.2))
+def test_no_velocity_changes_faster_than_the_acceleration_limit_even_at_the_position_limits(
+    rows: np.ndarray, step_s: float
+) -> None:
+    times = step_s * np.arange(1, 41)
+    limited, _ = limit_motion(times, rows, 0.0, HOME, np.zeros(6), LIMITS)
+    mean_velocity = np.diff(np.concatenate([HOME[None], limited]), axis=0) / step_s
+    change = np.diff(np.concatenate([np.zeros((1, 6)), mean_velocity]), axis=0)
+    assert np.all(np.abs(change) <= LIMITS.acceleration * step_s + 1e-6)
+
+
+def test_a_row_beyond_a_position_limit_is_reached_up_to_the_limit() -> None:
+    rows = np.tile(LIMITS.upper + 1.0, (60, 1))
+    limited, changed = limit_motion(np.arange(1, 61) / 30, rows, 0.0, HOME, np.zeros(6), LIMITS)
+    assert changed == 60
+    np.testing.assert_allclose(limited[-1], LIMITS.upper, atol=1e-6)
+
+
+def test_an_arm_that_is_too_fast_brakes_as_it_can() -> None:
+    times = np.arange(1, 31) / 30
+    rows = np.tile(HOME, (30, 1))
+    start_velocity = np.array([5.0, 0, 0, 0, 0, 0])
+    limited, _ = limit_motion(times, rows, 0.0, HOME, start_velocity, LIMITS)
+    first_velocity = (limited[0, 0] - HOME[0]) * 30
+    assert first_velocity == pytest.approx(5.0 - LIMITS.acceleration[0] / 60)
+    np.testing.assert_allclose(limited[-1], HOME, atol=0.02)
 
 
 @pytest.mark.parametrize(

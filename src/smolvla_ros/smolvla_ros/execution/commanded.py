@@ -1,0 +1,63 @@
+"""What the controller has been told to do: the state in motion from which whatever comes next has to go on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.trajectory import Trajectory, stop_from, through_rows
+
+# an arm at rest comes closer than this to where it was some time before, unless somebody else moved it
+TOLERANCE_RAD = 0.1
+SETTLE_S = 0.5
+
+
+class CommandedMotion:
+    """State: the trajectory sent last, whether it was a hold, and where the arm came to rest after it.
+
+    The arm goes on from where it was told to be, not from where it is: under load it hangs off its goal, and a gripper
+    closed on an object stays open; a start from there would let go. Only an arm that somebody else moved, by MoveIt or
+    by hand, goes on from where it is.
+    """
+
+    def __init__(self, limits: MotionLimits) -> None:
+        self._limits = limits
+        self._trajectory: Trajectory | None = None
+        self._settled: np.ndarray | None = None
+        self.holding = True
+
+    def observe(self, stamp_s: float, measured: np.ndarray) -> None:
+        """Remembers where the arm comes to rest after a trajectory."""
+        if self._settled is None and self._trajectory and stamp_s > self._trajectory.end_s + SETTLE_S:
+            self._settled = measured
+
+    def state(self, now_s: float, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Position and velocity (joints,) that the arm has been told to have now."""
+        if self._trajectory is None or (self._settled is not None and _apart(self._settled, measured)):
+            return measured, np.zeros_like(measured)
+        return self._trajectory.sample(now_s)
+
+    def follow(self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray) -> Trajectory:
+        """Through rows (rows, joints) that lie inside the limits."""
+        self.holding = False
+        return self._send(through_rows(now_s, *self.state(now_s, measured), times_s, rows, self._limits))
+
+    def hold(self, now_s: float, measured: np.ndarray) -> Trajectory:
+        self.holding = True
+        return self._send(stop_from(now_s, *self.state(now_s, measured), self._limits))
+
+    def forget_unless_followed(self, now_s: float, measured: np.ndarray) -> None:
+        """After a time in which nobody looked: an arm that is not where it should be starts from where it is."""
+        if self._trajectory is not None and _apart(self._trajectory.sample(now_s)[0], measured):
+            self.forget()
+
+    def forget(self) -> None:
+        self._trajectory = None
+
+    def _send(self, trajectory: Trajectory) -> Trajectory:
+        self._trajectory, self._settled = trajectory, None
+        return trajectory
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.abs(a - b).max() > TOLERANCE_RAD)

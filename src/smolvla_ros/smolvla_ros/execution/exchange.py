@@ -1,0 +1,61 @@
+"""What the executor is told and what it answers with: chunks in, requests and trajectories out. SI units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.execution.requests import Reason
+from smolvla_ros.execution.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class ArrivedChunk:
+    """A chunk as it came: positions (rows, columns of joint_names) rad, row k for observation_s + k * step_s."""
+
+    request_id: int
+    instruction: str
+    policy: str
+    observation_s: float
+    step_s: float
+    joint_names: Sequence[str]
+    positions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a ChunkRequest carries. committed (rows, joints): row j for committed_start_s + j * step_s."""
+
+    id: int
+    reason: Reason
+    instruction: str
+    reset: bool
+    queued_rows: int
+    delay_rows: int
+    committed_start_s: float
+    step_s: float
+    committed: np.ndarray
+    expected_latency_s: float
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What to publish after a tick."""
+
+    trajectory: Trajectory | None = None
+    request: Request | None = None
+
+
+@dataclass
+class TaskCounts:
+    """Since the task began. starved_s: without a row to execute, from the first chunk on."""
+
+    chunks_received: int = 0
+    chunks_refused: int = 0
+    rows_executed: int = 0
+    rows_late: int = 0
+    rows_clamped: int = 0
+    rows_refused: int = 0
+    starved_s: float = 0.0
