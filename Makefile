@@ -11,7 +11,7 @@ SEED ?= 7
 EPISODES ?= 100
 PEER ?=
 
-.PHONY: help setup build demo test bench eval lint format checkpoint clean
+.PHONY: help setup build demo readme-picture test bench eval lint format checkpoint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ bench: build ## every figure that README quotes, as tables and reports/*.json (P
 
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint
+
+readme-picture: demo ## the picture in README
+	@mkdir -p docs && cp out/demo/demo_frames.png docs/demo.png
 
 lint: $(VENV)/.setup ## ruff, mypy, clang-format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from smolvla_ros.simulation.world import World
 
 CAPTION_FONT, CAPTION_SCALE = cv2.FONT_HERSHEY_DUPLEX, 0.8
 QUALITY_CRF = 20
+SHEET_ROWS, SHEET_COLUMNS = 2, 3
 
 
 def render_video(
@@ -29,7 +30,7 @@ def render_video(
     fps: int = 30,
     size: tuple[int, int] = (960, 720),
 ) -> None:
-    """Writes H.264 to an mp4, whole or not at all.
+    """Writes H.264 to an mp4, whole or not at all, and beside it a PNG of six of its frames.
 
     stamps_s (T,) s from the start; positions (T, joints) rad; object_poses: name -> (T, 7) x y z qw qx qy qz, m.
     """
@@ -38,6 +39,8 @@ def render_video(
     world.reset(seed)
     renderer = Renderer(world, width, height, fine=True)
     part = path.with_suffix(".part.mp4")
+    shown = set(np.linspace(0, len(stamps_s) - 1, SHEET_ROWS * SHEET_COLUMNS).astype(int).tolist())
+    frames: list[np.ndarray] = []
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with av.open(str(part), "w") as container:
@@ -47,6 +50,8 @@ def render_video(
                 world.place(positions[t], {name: poses[t] for name, poses in object_poses.items()})
                 renderer.take_state(world.data.qpos)
                 image = captioned(renderer.draw("viewer"), caption, f"{stamp_s:4.1f} s")
+                if t in shown:
+                    frames.append(image)
                 for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
                     container.mux(packet)
             for packet in stream.encode():
@@ -54,6 +59,15 @@ def render_video(
     finally:
         renderer.close()
     part.replace(path)
+    cv2.imwrite(str(path.with_name(f"{path.stem}_frames.png")), contact_sheet(frames)[..., ::-1])
+
+
+def contact_sheet(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Frames (height, width, 3) in rows, early to late, at half their size."""
+    small = [cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for frame in frames]
+    small += [np.zeros_like(small[0])] * (-len(small) % SHEET_COLUMNS)
+    rows = [np.hstack(small[i : i + SHEET_COLUMNS]) for i in range(0, len(small), SHEET_COLUMNS)]
+    return np.vstack(rows)
 
 
 def captioned(image: np.ndarray, left: str, right: str) -> np.ndarray:

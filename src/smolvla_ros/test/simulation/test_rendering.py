@@ -70,4 +70,4 @@ def test_a_video_has_as_many_frames_as_were_recorded_and_is_not_black(tmp_path: 
     assert len(frames) == count
     assert frames[0].shape == (240, 320, 3)
     assert frames[0].std() > 20
-    assert [path.name for path in tmp_path.iterdir()] == ["run.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.mp4", "run_frames.png"]
