@@ -175,7 +175,7 @@ class ArmMoves:
     def _upright(self, pose: np.ndarray) -> np.ndarray:
         """The pose with its fingers as near to straight down as the joints' limits let it."""
         for pitch in np.arange(0.0, 0.8, 0.04):
-            tilted = _with(pose, pitch=pitch)
+            tilted = _with(pose, pitch=float(pitch))
             if self._within_limits(tilted):
                 return tilted
         return pose
