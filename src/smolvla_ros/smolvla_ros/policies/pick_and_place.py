@@ -78,8 +78,8 @@ class ArmMoves:
         low = _grasp_height(cube)
         grasp = self._grasp(motion.end_pose, cube, others)
         yaw = _jaw_yaw(grasp)
-        aside = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, low), yaw, OPEN_RAD)
-        above = self._reachable(_shifted(cube.position, yaw, FINGER_CLEARANCE_M, HOVER_HEIGHT_M), yaw, OPEN_RAD)
+        aside = self._reachable("cube", _shifted(cube.position, yaw, FINGER_CLEARANCE_M, low), yaw, OPEN_RAD)
+        above = self._reachable("cube", _shifted(cube.position, yaw, FINGER_CLEARANCE_M, HOVER_HEIGHT_M), yaw, OPEN_RAD)
         self._go(motion, above, at_least_s=0.7)
         self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
         motion.mark("touch")
@@ -138,7 +138,7 @@ class ArmMoves:
             yaw = _yaw_of_sides(cube.quaternion) + quarter * np.pi / 2
             point = _shifted(cube.position, yaw, 0.0, _grasp_height(cube))
             try:
-                pose = self._reachable(point, yaw, CLOSED_RAD)
+                pose = self._reachable("cube", point, yaw, CLOSED_RAD)
             except OutOfReach as error:
                 out_of_reach = error
                 continue
@@ -158,16 +158,16 @@ class ArmMoves:
             yaw = over[PAN] + held[ROLL] + np.pi
         x, y = box.position[:2]
         return (
-            self._reachable(np.array([x, y, CARRY_HEIGHT_M]), yaw, CLOSED_RAD),
-            self._reachable(np.array([x, y, RELEASE_HEIGHT_M]), yaw, CLOSED_RAD),
+            self._reachable("box", np.array([x, y, CARRY_HEIGHT_M]), yaw, CLOSED_RAD),
+            self._reachable("box", np.array([x, y, RELEASE_HEIGHT_M]), yaw, CLOSED_RAD),
         )
 
-    def _reachable(self, point: np.ndarray, yaw: float, gripper: float) -> np.ndarray:
+    def _reachable(self, what: str, point: np.ndarray, yaw: float, gripper: float) -> np.ndarray:
         pose = self._upright(downward_pose(point, yaw, gripper))
         missed = float(np.linalg.norm(pinch_point(joint_positions(pose)) - point))
         if missed > 0.01 or not self._within_limits(pose):
             raise OutOfReach(
-                f"({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the"
+                f"the {what} at ({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the"
                 " base; the fingers reach 0.13 to 0.30 m"
             )
         return pose

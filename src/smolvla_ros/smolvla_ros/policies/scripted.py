@@ -133,7 +133,7 @@ class ScriptedPolicy:
                 others = [_obstacle(name, pose) for name, pose in observation.objects.items() if name != task.cube]
                 self._moves.place(motion, self._home, cube, into, others)
         except OutOfReach as error:
-            raise PolicyRefusal(f"'{observation.instruction}': out of reach: {error}") from None
+            raise PolicyRefusal(f"'{observation.instruction}': out of reach is {error}") from None
         motion.keep_within(self._max_velocity)
         return Plan(observation.instruction, task, motion, cube, box)
 
