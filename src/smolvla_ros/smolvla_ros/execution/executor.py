@@ -68,7 +68,7 @@ class ChunkExecutor:
         self.instruction, self.policy = "", ""
         self.horizon, self.step_s = 0, 0.0
         self.paused = self.stopped = False
-        self.fault_since_s: float | None = None
+        self._held_since_s: float | None = None
         self._running = False
         self._task_start_s = self._last_tick_s = 0.0
         self._measured: np.ndarray | None = None
@@ -85,7 +85,7 @@ class ChunkExecutor:
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
-        self._policy_fault, self.fault_since_s = "", None
+        self._policy_fault, self._held_since_s = "", None
         self.gate.restart()
         if flush:
             self._drop_rows()
@@ -181,6 +181,18 @@ class ChunkExecutor:
     def task_time_s(self) -> float:
         return self._last_tick_s - self._task_start_s if self._running else 0.0
 
+    @property
+    def held_s(self) -> float:
+        """How long a running task has been starved or at fault; 0 while it runs or is paused."""
+        return 0.0 if self._held_since_s is None else self._last_tick_s - self._held_since_s
+
+    @property
+    def in_trouble(self) -> bool:
+        """Held by something that an operator should look at."""
+        return self.mode in (Mode.FAULT, Mode.EMERGENCY_STOP) or (
+            self.mode == Mode.STARVED and self.gate.unanswered > 0
+        )
+
     # inside
 
     @property
@@ -203,7 +215,7 @@ class ChunkExecutor:
     def _follow_the_clock_back(self, since_s: float) -> None:
         """The clock was set back: all times known are of another clock, the arm starts anew from where it is."""
         self._task_start_s += since_s
-        self.fault_since_s = None
+        self._held_since_s = None
         self.motion.forget()
         self._ask_afresh()
 
@@ -235,9 +247,9 @@ class ChunkExecutor:
         else:
             mode, reason = Mode.STARVED, "waiting for the first chunk"
         if mode not in (Mode.FAULT, Mode.STARVED):
-            self.fault_since_s = None
-        elif self.fault_since_s is None:
-            self.fault_since_s = now_s
+            self._held_since_s = None
+        elif self._held_since_s is None:
+            self._held_since_s = now_s
         self.mode, self.reason = mode, reason
 
     def _blindness(self, now_s: float) -> str:

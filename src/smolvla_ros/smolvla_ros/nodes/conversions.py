@@ -85,7 +85,7 @@ def image_array(message: Image | CompressedImage) -> np.ndarray:
         raise ImageError(f"expected {message.height} rows of {message.step} bytes, found {len(message.data)} bytes")
     rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
     pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
-    return pixels if message.encoding == "rgb8" else pixels[..., ::-1]
+    return pixels if message.encoding == "rgb8" else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def object_poses(message: SceneState) -> dict[str, ObjectPose]:

@@ -11,7 +11,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
@@ -21,7 +21,8 @@ from smolvla_msgs.action import RunTask
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
 from smolvla_msgs.srv import FinishTask, SetInstruction
 from smolvla_ros.embodiment import EmbodimentError, load_embodiment
-from smolvla_ros.execution.executor import ArrivedChunk, ChunkExecutor, ExecutorSettings, Mode, Request
+from smolvla_ros.execution.exchange import ArrivedChunk, Request
+from smolvla_ros.execution.executor import ChunkExecutor, ExecutorSettings, Mode
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.timeline import ChunkRejected
 from smolvla_ros.nodes.conversions import (
@@ -34,6 +35,7 @@ from smolvla_ros.nodes.conversions import (
     time_message,
     trajectory_message,
 )
+from smolvla_ros.nodes.newest import Newest
 from smolvla_ros.nodes.parameters import Parameter, declare
 from smolvla_ros.nodes.process import run_node
 
@@ -51,7 +53,9 @@ PARAMETERS = (
     Parameter("task_time_limit", 120.0, "s; for RunTask goals that name none", (1.0, 86400.0)),
     Parameter("fault_time_limit", 15.0, "s; a task that has been held this long ends with REASON_FAULT", (0.5, 3600.0)),
 )
-STATE_PERIOD_S = 0.1
+STATE_HZ = 10.0
+FEEDBACK_HZ = 5.0
+DIAGNOSTICS_HZ = 1.0
 
 
 class ExecutorNode(Node):
@@ -75,14 +79,15 @@ class ExecutorNode(Node):
         self._goal: Any = None
         self._ended: Future | None = None
         self._time_limit_s = 0.0
-        self._told = ""
+        self._ticks = 0
+        self._told_refusal = self._told_trouble = ""
         self._trajectories = self.create_publisher(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", QoSProfile(depth=1)
         )
         self._requests = self.create_publisher(ChunkRequest, "chunk_request", QoSProfile(depth=1))
         self._states = self.create_publisher(ExecutorState, "executor/state", QoSProfile(depth=1))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
-        self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
+        self._joint_states = Newest(self, JointState, "joint_states")
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         for name in ("pause", "resume", "emergency_stop", "reset_emergency_stop"):
             self.create_service(Trigger, f"executor/{name}", getattr(self, f"_{name}"))
@@ -97,21 +102,31 @@ class ExecutorNode(Node):
             cancel_callback=lambda _goal: CancelResponse.ACCEPT,
         )
         self.create_timer(1.0 / self._settings["rate"], self._tick)
-        self.create_timer(STATE_PERIOD_S, self._publish_state)
-        self.create_timer(1.0, self._publish_diagnostics)
 
     # inputs
 
-    def _on_joint_state(self, message: JointState) -> None:
+    def close(self) -> None:
+        """The arm comes to rest now, not where the queue ends."""
+        self._end(RunTask.Result.REASON_CANCELED, "the executor was shut down")
+        self._core.end_task()
+        self._step()
+
+    def _look_at_arm(self) -> None:
+        message = self._joint_states.get()
+        if message is None:
+            return
         positions = joint_positions(message, self._names)
-        if positions is not None:
+        if positions is None:
+            expected, found = ", ".join(self._names), ", ".join(message.name) or "none"
+            self._core.on_unusable_joint_state(f"{self._joint_states.topic}: expected joints {expected}; found {found}")
+        else:
             self._core.on_joint_state(seconds(message.header.stamp), positions)
 
     def _on_chunk(self, message: ActionChunk) -> None:
         now_s = self._now_s()
         if message.status != ActionChunk.STATUS_OK:
-            self._core.on_refusal(message.request_id, message.message, now_s)
-            if message.status == ActionChunk.STATUS_REFUSED and message.request_id >= self._core.gate.first_id:
+            counts = self._core.on_refusal(message.request_id, message.message, now_s)
+            if counts and message.status == ActionChunk.STATUS_REFUSED:
                 self._end(RunTask.Result.REASON_REFUSED, message.message)
             return
         chunk = ArrivedChunk(
@@ -126,26 +141,41 @@ class ExecutorNode(Node):
         try:
             self._core.on_chunk(chunk, now_s)
         except ChunkRejected as rejected:
-            if str(rejected) != self._told:
+            if str(rejected) != self._told_refusal:
                 self.get_logger().warning(f"chunk {message.id} refused: {rejected}")
-            self._told = str(rejected)
+            self._told_refusal = str(rejected)
         else:
-            self._told = ""
+            self._told_refusal = ""
+            self._step()
 
     # the clockwork
 
     def _tick(self) -> None:
-        now_s = self._now_s()
-        commands = self._core.tick(now_s)
+        self._ticks += 1
+        self._look_at_arm()
+        self._step()
+        self._watch_task()
+        self._tell_trouble()
+        if self._due(STATE_HZ):
+            self._publish_state()
+        if self._due(DIAGNOSTICS_HZ):
+            self._publish_diagnostics()
+
+    def _due(self, rate_hz: float) -> bool:
+        return self._ticks % max(1, round(self._settings["rate"] / rate_hz)) == 0
+
+    def _step(self) -> None:
+        """What has come in goes out at once: not a tick later."""
+        commands = self._core.tick(self._now_s())
         if commands.trajectory is not None:
             self._trajectories.publish(trajectory_message(commands.trajectory, self._names))
         if commands.request is not None:
             self._requests.publish(self._request_message(commands.request))
-        if self._goal is not None:
-            self._watch_task(now_s)
 
-    def _watch_task(self, now_s: float) -> None:
+    def _watch_task(self) -> None:
         """Ends the task where it is time to."""
+        if self._goal is None:
+            return
         result, core = RunTask.Result, self._core
         if self._goal.is_cancel_requested:
             self._end(result.REASON_CANCELED, "canceled")
@@ -153,8 +183,19 @@ class ExecutorNode(Node):
             self._end(result.REASON_EMERGENCY_STOP, core.reason)
         elif core.task_time_s >= self._time_limit_s:
             self._end(result.REASON_TIME_LIMIT, f"the time limit of {self._time_limit_s:g} s is over")
-        elif core.fault_since_s is not None and now_s - core.fault_since_s > self._settings["fault_time_limit"]:
+        elif core.held_s > self._settings["fault_time_limit"]:
             self._end(result.REASON_FAULT, core.reason)
+
+    def _tell_trouble(self) -> None:
+        """Each trouble once, by its headline: what follows may hold figures that change."""
+        core = self._core
+        headline = core.reason.partition(":")[0] if core.in_trouble else ""
+        if headline and headline not in (self._told_trouble, "chunk refused"):
+            self.get_logger().warning(f"the arm holds: {core.reason}")
+        elif self._told_trouble and core.mode == Mode.RUNNING:
+            self.get_logger().info("the arm goes on")
+        if headline or core.mode == Mode.RUNNING:
+            self._told_trouble = headline
 
     def _request_message(self, request: Request) -> ChunkRequest:
         message = ChunkRequest(
@@ -187,13 +228,12 @@ class ExecutorNode(Node):
         return GoalResponse.ACCEPT
 
     async def _run_task(self, goal: Any) -> RunTask.Result:
-        if self._goal is not None:
-            self._end(RunTask.Result.REASON_PREEMPTED, "a new goal came")
+        flush = goal.request.queue_on_start == SetInstruction.Request.QUEUE_FLUSH
+        self._end(RunTask.Result.REASON_PREEMPTED, "a new goal came", keep_queue=not flush)
         ended = Future()
         self._goal, self._ended = goal, ended
         limit_s = seconds(goal.request.time_limit)
         self._time_limit_s = limit_s if limit_s > 0 else self._settings["task_time_limit"]
-        flush = goal.request.queue_on_start == SetInstruction.Request.QUEUE_FLUSH
         self._core.start_task(goal.request.instruction, self._now_s(), flush)
         self.get_logger().info(f"task: {goal.request.instruction}")
         result = await ended
@@ -205,8 +245,8 @@ class ExecutorNode(Node):
             goal.abort()
         return result
 
-    def _end(self, reason: int, message: str, task_succeeded: bool = False) -> None:
-        """Ends the running task, if there is one; the arm holds."""
+    def _end(self, reason: int, message: str, task_succeeded: bool = False, keep_queue: bool = False) -> None:
+        """Ends the running task, if there is one; the arm holds, unless a new task goes on with the queue."""
         if self._goal is None or self._ended is None:
             return
         counts = self._core.counts
@@ -221,7 +261,8 @@ class ExecutorNode(Node):
         )
         self.get_logger().info(f"task ended: {message}")
         ended, self._ended, self._goal = self._ended, None, None
-        self._core.end_task()
+        if not keep_queue:
+            self._core.end_task()
         ended.set_result(result)
 
     def _set_instruction(self, request: Any, response: Any) -> Any:
@@ -250,7 +291,7 @@ class ExecutorNode(Node):
 
     def _emergency_stop(self, _request: Any, response: Any) -> Any:
         self._core.emergency_stop()
-        self._tick()
+        self._step()
         return _answer(response, "the arm holds until executor/reset_emergency_stop")
 
     def _reset_emergency_stop(self, _request: Any, response: Any) -> Any:
@@ -283,7 +324,7 @@ class ExecutorNode(Node):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(message)
-        if self._goal is not None:
+        if self._goal is not None and self._due(FEEDBACK_HZ):
             self._goal.publish_feedback(RunTask.Feedback(state=message))
 
     def _publish_diagnostics(self) -> None:

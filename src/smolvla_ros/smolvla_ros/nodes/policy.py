@@ -1,7 +1,7 @@
 """The policy node: answers each ChunkRequest with an ActionChunk made from the newest images and joint state.
 
-Inference runs in a thread of its own, so that images and joint states keep coming in; of requests that wait, only the
-newest is answered. The two threads meet in `_Inputs`.
+Inference runs in a thread of its own, so that the node stays responsive; of requests that wait, only the newest is
+answered. The two threads meet in `_Waiting`; what is observed is read by the inference thread alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, LatencySplit, SceneState
@@ -33,6 +33,7 @@ from smolvla_ros.nodes.conversions import (
     seconds,
     time_message,
 )
+from smolvla_ros.nodes.newest import Newest
 from smolvla_ros.nodes.parameters import Parameter, declare
 from smolvla_ros.nodes.process import run_node
 from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
@@ -55,15 +56,30 @@ class NotReady(RuntimeError):
 
 
 @dataclass
-class _Inputs:
-    """The newest of everything; written by callbacks, read by the inference thread, both under `lock`."""
+class _Waiting:
+    """The newest request that nobody has begun to answer; written by the callback, taken by the inference thread."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    images: dict[str, Image | CompressedImage] = field(default_factory=dict)
-    joint_state: JointState | None = None
-    scene: SceneState | None = None
+    changed: threading.Condition = field(default_factory=threading.Condition)
     request: ChunkRequest | None = None
-    request_arrival_s: float = 0.0
+    arrival_s: float = 0.0
+    closing: bool = False
+
+    def put(self, request: ChunkRequest, arrival_s: float) -> None:
+        with self.changed:
+            self.request, self.arrival_s = request, arrival_s
+            self.changed.notify()
+
+    def take(self) -> tuple[ChunkRequest, float] | None:
+        """Waits for a request; None when the node closes."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.closing or self.request is not None)
+            request, self.request = self.request, None
+            return None if self.closing or request is None else (request, self.arrival_s)
+
+    def close(self) -> None:
+        with self.changed:
+            self.closing = True
+            self.changed.notify()
 
 
 class PolicyNode(Node):
@@ -84,67 +100,40 @@ class PolicyNode(Node):
         )
         self._label = self._policy.name if settings["policy"] == self._policy.name else Path(settings["policy"]).name
         self.get_logger().info(f"policy {self._label} ready after {time.monotonic() - started:.1f} s")
-        self._inputs = _Inputs()
-        self._topics = {name: self._image_topic(name) for name in self._policy.cameras}
+        image_type = Image if settings["image_transport"] == "raw" else CompressedImage
+        self._images = {name: Newest(self, image_type, self._image_topic(name)) for name in self._policy.cameras}
+        self._joint_states = Newest(self, JointState, "joint_states")
+        self._scene = Newest(self, SceneState, "simulator/scene") if self._policy.needs_objects else None
         self._image_stamps: dict[str, float] = {}
         self._next_id = 1
         self._trouble = ""
         self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", QoSProfile(depth=5))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
-        image_type = Image if settings["image_transport"] == "raw" else CompressedImage
-        for name, topic in self._topics.items():
-            self.create_subscription(
-                image_type, topic, lambda message, name=name: self._on_image(name, message), qos_profile_sensor_data
-            )
-        self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
-        if self._policy.needs_objects:
-            self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
         self.create_subscription(ChunkRequest, "chunk_request", self._on_request, QoSProfile(depth=5))
         self.create_timer(1.0, self._publish_diagnostics)
-        self._wake = threading.Event()
-        self._closing = False
+        self._waiting = _Waiting()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
         self._worker.start()
 
     def close(self) -> None:
-        self._closing = True
-        self._wake.set()
+        """Lets the inference that runs end, but not for long: its answer is not published any more."""
+        self._waiting.close()
         self._worker.join(timeout=5.0)
 
     def _image_topic(self, camera: str) -> str:
         topic = self._embodiment.camera(camera).topic.lstrip("/")
         return topic if self._settings["image_transport"] == "raw" else f"{topic}/compressed"
 
-    # callbacks: keep the newest
-
-    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
-        with self._inputs.lock:
-            self._inputs.images[camera] = message
-
-    def _on_joint_state(self, message: JointState) -> None:
-        with self._inputs.lock:
-            self._inputs.joint_state = message
-
-    def _on_scene(self, message: SceneState) -> None:
-        with self._inputs.lock:
-            self._inputs.scene = message
-
     def _on_request(self, message: ChunkRequest) -> None:
-        with self._inputs.lock:
-            self._inputs.request, self._inputs.request_arrival_s = message, self._now_s()
-        self._wake.set()
+        self._waiting.put(message, self._now_s())
 
     # the inference thread
 
     def _work(self) -> None:
-        while not self._closing:
-            self._wake.wait()
-            self._wake.clear()
-            with self._inputs.lock:
-                request, self._inputs.request = self._inputs.request, None
-                arrival_s = self._inputs.request_arrival_s
-            if request is not None and not self._closing:
-                self._chunk_publisher.publish(self._answer(request, arrival_s))
+        while (waiting := self._waiting.take()) is not None:
+            answer = self._answer(*waiting)
+            if not self._waiting.closing:
+                self._chunk_publisher.publish(answer)
 
     def _answer(self, request: ChunkRequest, arrival_s: float) -> ActionChunk:
         message = ActionChunk(
@@ -170,7 +159,7 @@ class PolicyNode(Node):
             self._trouble = ""
         except PolicyRefusal as refusal:
             self._refuse(message, ActionChunk.STATUS_REFUSED, str(refusal))
-        except (NotReady, ImageError) as missing:
+        except NotReady as missing:
             self._refuse(message, ActionChunk.STATUS_FAILED, str(missing))
         except Exception as error:  # whatever a model raises must reach the operator, not end this thread
             self._refuse(message, ActionChunk.STATUS_FAILED, f"inference failed: {type(error).__name__}: {error}")
@@ -184,54 +173,66 @@ class PolicyNode(Node):
         self._trouble = why
 
     def _observe(self, request: ChunkRequest) -> tuple[Observation, dict[str, float]]:
-        """The observation and the stamps of its images. Raises NotReady, ImageError."""
-        with self._inputs.lock:
-            images, joint_state, scene = dict(self._inputs.images), self._inputs.joint_state, self._inputs.scene
-        now_s = self._now_s()
-        joint_state_s = self._fresh("joint_states", joint_state, now_s, self._settings["joint_state_max_age"])
-        positions = joint_positions(joint_state, self._embodiment.joint_names) if joint_state else None
-        if positions is None:
-            expected = ", ".join(self._embodiment.joint_names)
-            found = ", ".join(joint_state.name if joint_state else ()) or "none"
-            raise NotReady(f"/joint_states: expected joints {expected}; found {found}")
-        max_age_s = self._settings["image_max_age"]
-        stamps = {name: self._fresh(topic, images.get(name), now_s, max_age_s) for name, topic in self._topics.items()}
-        if self._policy.needs_objects:
-            self._fresh("simulator/scene", scene, now_s, max_age_s)
+        """The observation and the stamps of its images and joint state. Raises NotReady."""
+        now_s, max_age_s = self._now_s(), self._settings["image_max_age"]
+        joint_state, joint_state_s = self._fresh(self._joint_states, now_s, self._settings["joint_state_max_age"])
+        stamps, images = {"joint_states": joint_state_s}, {}
+        for name, newest in self._images.items():
+            message, stamps[name] = self._fresh(newest, now_s, max_age_s)
+            try:
+                images[name] = image_array(message)
+            except ImageError as error:
+                raise NotReady(f"{newest.topic}: {error}") from error
+        stamp_s, objects = min(stamps.values()), None
+        if self._scene is not None:
+            scene, scene_s = self._fresh(self._scene, now_s, max_age_s)
+            stamp_s, objects = min(stamp_s, scene_s), object_poses(scene)
         return (
             Observation(
-                stamp_s=min([joint_state_s, *stamps.values()]),
-                images={name: image_array(images[name]) for name in self._topics},
-                positions=positions,
+                stamp_s=stamp_s,
+                images=images,
+                positions=self._positions(joint_state),
                 instruction=request.instruction,
                 committed=rows_array(request.committed) if request.committed else None,
                 committed_start_s=seconds(request.committed_start),
                 delay_rows=request.delay_rows,
-                objects=object_poses(scene) if self._policy.needs_objects and scene else None,
+                objects=objects,
             ),
-            stamps | {"joint_states": joint_state_s},
+            stamps,
         )
 
-    def _fresh(self, topic: str, message: Any, now_s: float, max_age_s: float) -> float:
-        """The message's stamp. Raises NotReady where it is missing or too old."""
+    def _positions(self, joint_state: JointState) -> np.ndarray:
+        """(joints,) rad in the embodiment's order. Raises NotReady."""
+        positions = joint_positions(joint_state, self._embodiment.joint_names)
+        if positions is None:
+            expected, found = ", ".join(self._embodiment.joint_names), ", ".join(joint_state.name) or "none"
+            raise NotReady(f"{self._joint_states.topic}: expected joints {expected}; found {found}")
+        if not np.isfinite(positions).all():
+            raise NotReady(f"{self._joint_states.topic}: expected numbers, found {positions.tolist()}")
+        return positions
+
+    def _fresh(self, newest: Newest, now_s: float, max_age_s: float) -> tuple[Any, float]:
+        """The newest message and its stamp. Raises NotReady where there is none or it is too old."""
+        message = newest.get()
         if message is None:
-            raise NotReady(f"/{topic}: nothing has come on it; is its publisher running?")
+            raise NotReady(f"{newest.topic}: nothing has come on it; is its publisher running?")
         stamp_s = seconds(message.header.stamp)
         if abs(now_s - stamp_s) > max_age_s:
+            age_s = now_s - stamp_s
             raise NotReady(
-                f"/{topic}: expected a message of the last {max_age_s:g} s, the newest is {now_s - stamp_s:.2f} s old"
+                f"{newest.topic}: expected a message of the last {max_age_s:g} s, the newest is {age_s:.2f} s old"
             )
-        return stamp_s
+        return message, stamp_s
 
     def _fill(self, message: ActionChunk, chunk: Chunk, observation: Observation, stamps: dict[str, float]) -> None:
         message.observation_stamp = time_message(observation.stamp_s)
         message.step = duration_message(chunk.step_s)
         message.positions = rows_message(np.asarray(chunk.positions, dtype=float))
         message.joint_state_stamp = time_message(stamps["joint_states"])
-        message.camera_names = list(self._topics)
-        message.image_stamps = [time_message(stamps[name]) for name in self._topics]
-        message.image_reused = [self._image_stamps.get(name) == stamps[name] for name in self._topics]
-        self._image_stamps = {name: stamps[name] for name in self._topics}
+        message.camera_names = list(self._images)
+        message.image_stamps = [time_message(stamps[name]) for name in self._images]
+        message.image_reused = [self._image_stamps.get(name) == stamps[name] for name in self._images]
+        self._image_stamps = {name: stamps[name] for name in self._images}
         message.prefix_rows, message.denoise_steps = chunk.prefix_rows, chunk.denoise_steps
 
     def _publish_diagnostics(self) -> None:

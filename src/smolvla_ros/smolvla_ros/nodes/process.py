@@ -35,6 +35,9 @@ def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        # a launcher and a terminal may both send Ctrl-C: the second must not break what the first has begun
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
             getattr(node, "close", lambda: None)()
             node.destroy_node()
