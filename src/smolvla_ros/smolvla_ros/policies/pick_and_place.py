@@ -133,21 +133,21 @@ class ArmMoves:
         Raises OutOfReach.
         """
         best, best_cost = None, np.inf
-        out_of_reach: OutOfReach | None = None
+        refused = OutOfReach("")
         for quarter in range(4):
             yaw = _yaw_of_sides(cube.quaternion) + quarter * np.pi / 2
             point = _shifted(cube.position, yaw, 0.0, _grasp_height(cube))
             try:
                 pose = self._reachable("cube", point, yaw, CLOSED_RAD)
             except OutOfReach as error:
-                out_of_reach = error
+                refused = error
                 continue
             cost = abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
             cost += 3.0 * sum(_in_jaws_way(cube, other, yaw) for other in others)
             if cost < best_cost:
                 best, best_cost = pose, cost
         if best is None:
-            raise out_of_reach or OutOfReach(f"{cube.position}")
+            raise refused
         return best
 
     def _over_box(self, held: np.ndarray, box: ObjectPose) -> tuple[np.ndarray, np.ndarray]:
@@ -166,9 +166,10 @@ class ArmMoves:
         pose = self._upright(downward_pose(point, yaw, gripper))
         missed = float(np.linalg.norm(pinch_point(joint_positions(pose)) - point))
         if missed > 0.01 or not self._within_limits(pose):
+            x, y, z = point
             raise OutOfReach(
-                f"the {what} at ({point[0]:.3f}, {point[1]:.3f}, {point[2]:.3f}) m, {np.hypot(point[0], point[1]):.2f} m from the"
-                " base; the fingers reach 0.13 to 0.30 m"
+                f"the {what} at ({x:.3f}, {y:.3f}, {z:.3f}) m, {np.hypot(x, y):.2f} m from the base;"
+                " the fingers reach 0.13 to 0.30 m"
             )
         return pose
 

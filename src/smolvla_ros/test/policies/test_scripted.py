@@ -126,7 +126,7 @@ def test_a_cube_that_lies_in_its_box_needs_only_the_way_home():
     at_home = policy.infer(look(objects=done)).positions
     np.testing.assert_allclose(at_home, np.tile(ROBOT.home_rad, (50, 1)), atol=1e-6)
     policy.reset()
-    away = ROBOT.home_rad + [0.4, 0.2, -0.1, 0.0, 0.3, 0.2]
+    away = ROBOT.home_rad + np.array([0.4, 0.2, -0.1, 0.0, 0.3, 0.2])
     np.testing.assert_allclose(
         policy.infer(look(positions=away, objects=done)).positions[-1], ROBOT.home_rad, atol=2e-3
     )
