@@ -18,9 +18,20 @@ def joint_ranges(embodiment: Embodiment) -> tuple[np.ndarray, np.ndarray]:
     return ends.min(axis=0), ends.max(axis=0)
 
 
-def joint_range_statistics(embodiment: Embodiment) -> Statistics:
-    """Statistics as if joints moved over their whole range, three standard deviations each way from its middle."""
+def untrained_statistics(embodiment: Embodiment) -> Statistics:
+    """For a policy that has learned nothing: states over the whole range, actions in an eighth of it each way of home.
+
+    An untrained policy draws its actions from noise; about home, noise makes the arm tremble and not thrash.
+    """
     low, high = joint_ranges(embodiment)
+    home, reach = LeRobotUnits(embodiment).from_radians(embodiment.home_rad), (high - low) / 8
+    return {
+        STATE: _over(low, high),
+        ACTION: _over(np.maximum(low, home - reach), np.minimum(high, home + reach)),
+    }
+
+
+def _over(low: np.ndarray, high: np.ndarray) -> dict[str, torch.Tensor]:
+    """Three standard deviations each way of the middle."""
     values = {"mean": (low + high) / 2, "std": (high - low) / 6, "min": low, "max": high, "q01": low, "q99": high}
-    stats = {name: torch.from_numpy(value).float() for name, value in values.items()}
-    return {STATE: stats, ACTION: {name: value.clone() for name, value in stats.items()}}
+    return {name: torch.from_numpy(value).float() for name, value in values.items()}

@@ -14,7 +14,7 @@ from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.model.checkpoint import Checkpoint
 from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.instructions import instructions
-from smolvla_ros.model.joint_statistics import joint_range_statistics
+from smolvla_ros.model.joint_statistics import untrained_statistics
 from smolvla_ros.model.normalization import make_normalizer
 from smolvla_ros.model.processors import Processors
 from smolvla_ros.model.smolvla import SmolVLA
@@ -59,7 +59,7 @@ def random_checkpoint(embodiment: Embodiment, size: str = "tiny", seed: int = 0)
     config = SmolVLAConfig.from_json(_config_json(embodiment, backbone), "config.json")
     model = SmolVLA(config, backbone)
     _randomise(model, seed)
-    statistics = joint_range_statistics(embodiment)
+    statistics = untrained_statistics(embodiment)
     joints = len(embodiment.joints)
     processors = Processors(
         rename_map={},

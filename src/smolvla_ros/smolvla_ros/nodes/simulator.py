@@ -25,7 +25,7 @@ from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.arm_model import ModelMissing
 from smolvla_ros.simulation.live_world import LiveWorld
 from smolvla_ros.simulation.rendering import NoRenderer, intrinsics
-from smolvla_ros.simulation.scene import CAMERAS, PICK_AND_PLACE, marker_colour, marker_size
+from smolvla_ros.simulation.scene import CAMERAS, PICK_AND_PLACE, marker_colour, marker_lift, marker_size
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import UnknownTask
 from so100_hardware import BusError
@@ -64,7 +64,7 @@ class SimulatorNode(Node):
         self._scene = self.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
         self._markers = self.create_publisher(MarkerArray, "simulator/markers", QoSProfile(depth=1))
         self._live = LiveWorld(
-            embodiment, settings["usb_port"], settings["seed"], self._now_s, self._publish_image, self._wanted
+            embodiment, settings["usb_port"], settings["seed"], self._now_s, self._publish_frame, self._wanted
         )
         self.create_service(ResetScene, "simulator/reset", self._reset)
         self.create_service(EvaluateTask, "simulator/evaluate_task", self._evaluate)
@@ -84,8 +84,11 @@ class SimulatorNode(Node):
         publishers = (self._raw[camera], self._compressed[camera])
         return any(publisher.get_subscription_count() for publisher in publishers)
 
-    def _publish_image(self, name: str, stamp_s: float, image: np.ndarray) -> None:
+    def _publish_frame(self, name: str, stamp_s: float, image: np.ndarray | None) -> None:
         camera, stamp = self._cameras[name], time_message(stamp_s)
+        self._info[name].publish(_camera_info(camera, stamp))
+        if image is None:
+            return
         if self._raw[name].get_subscription_count():
             message = Image(height=camera.height, width=camera.width, encoding="rgb8", step=3 * camera.width)
             message.header.stamp, message.header.frame_id = stamp, camera.frame_id
@@ -97,7 +100,6 @@ class SimulatorNode(Node):
             packed = CompressedImage(format="rgb8; jpeg compressed bgr8", data=array.array("B", jpeg.tobytes()))
             packed.header.stamp, packed.header.frame_id = stamp, camera.frame_id
             self._compressed[name].publish(packed)
-        self._info[name].publish(_camera_info(camera, stamp))
 
     # timers and services
 
@@ -124,6 +126,7 @@ class SimulatorNode(Node):
             red, green, blue, alpha = marker_colour(item)
             x, y, z = marker_size(item)
             marker = Marker(ns=item.name, type=Marker.CUBE, action=Marker.ADD, pose=_pose(snapshot.objects[item.name]))
+            marker.pose.position.z += marker_lift(item)
             marker.header.stamp, marker.header.frame_id = time_message(snapshot.stamp_s), FRAME
             marker.color, marker.scale = ColorRGBA(r=red, g=green, b=blue, a=alpha), Vector3(x=x, y=y, z=z)
             markers.markers.append(marker)

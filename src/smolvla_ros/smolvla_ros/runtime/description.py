@@ -36,6 +36,6 @@ def robot_description(embodiment: Embodiment, hardware_type: str, usb_port: str)
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DescriptionError(f"xacro {file.name} failed: {last}")
+        first = (done.stderr.strip().splitlines() or ["no message"])[0]  # the lines below say where xacro was
+        raise DescriptionError(f"xacro {file.name} failed: {first}")
     return done.stdout

@@ -16,7 +16,7 @@ import numpy as np
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.judge import Verdict, judge
-from smolvla_ros.simulation.pacing import Pace
+from smolvla_ros.simulation.pacing import Pace, Rate
 from smolvla_ros.simulation.rendering import Renderer
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
@@ -37,7 +37,9 @@ class Snapshot:
 
 
 class LiveWorld:
-    """`now_s` is the clock that stamps images. `on_image(camera, stamp_s, image)` is called from the drawing thread."""
+    """`now_s` is the clock that stamps images. `on_frame(camera, stamp_s, image)` is called from the drawing thread at
+    each camera's rate, with None for a camera that nobody looks at.
+    """
 
     def __init__(
         self,
@@ -45,13 +47,13 @@ class LiveWorld:
         usb_port: str,
         seed: int,
         now_s: Callable[[], float],
-        on_image: Callable[[str, float, np.ndarray], None],
+        on_frame: Callable[[str, float, np.ndarray | None], None],
         wanted: Callable[[str], bool],
     ) -> None:
         """`usb_port`: the link to the servo bus's pseudo-terminal, made here; "" for none. `wanted` tells whether
         anybody looks at a camera; one that nobody looks at is not drawn.
         """
-        self._embodiment, self._now_s, self._on_image, self._wanted = embodiment, now_s, on_image, wanted
+        self._embodiment, self._now_s, self._on_frame, self._wanted = embodiment, now_s, on_frame, wanted
         self._world = World(embodiment)
         self._world.reset(seed)
         self._ticks = ServoTicks(embodiment)
@@ -144,7 +146,7 @@ class LiveWorld:
         cameras = self._embodiment.cameras
         renderers = {size: Renderer(self._world, *size) for size in {(c.width, c.height) for c in cameras}}
         due_s = dict.fromkeys(self.image_rates, time.monotonic())
-        drawn_s: dict[str, float] = {}
+        rates = {name: Rate() for name in self.image_rates}
         model = self._world.model
         try:
             while not self._closing.is_set():
@@ -153,14 +155,14 @@ class LiveWorld:
                         old.close()
                         renderers[size] = Renderer(self._world, *size)
                     model = self._world.model
-                self._draw_what_is_due(renderers, due_s, drawn_s)
+                self._draw_what_is_due(renderers, due_s, rates)
                 time.sleep(max(0.0005, min(due_s.values()) - time.monotonic()))
         finally:
             for renderer in renderers.values():
                 renderer.close()
 
     def _draw_what_is_due(
-        self, renderers: dict[tuple[int, int], Renderer], due_s: dict[str, float], drawn_s: dict[str, float]
+        self, renderers: dict[tuple[int, int], Renderer], due_s: dict[str, float], rates: dict[str, Rate]
     ) -> None:
         snapshot = self.snapshot
         for camera in self._embodiment.cameras:
@@ -169,12 +171,11 @@ class LiveWorld:
                 continue
             period_s = 1.0 / camera.rate_hz
             due_s[camera.name] = max(due_s[camera.name] + period_s, now_s)
-            if not self._wanted(camera.name):
-                continue
-            renderer = renderers[camera.width, camera.height]
-            renderer.take_state(snapshot.qpos)
-            self._on_image(camera.name, snapshot.stamp_s, renderer.draw(camera.name))
-            if camera.name in drawn_s:
-                rate = 1.0 / max(1e-3, now_s - drawn_s[camera.name])
-                self.image_rates[camera.name] += 0.1 * (rate - self.image_rates[camera.name])
-            drawn_s[camera.name] = now_s
+            image = None
+            if self._wanted(camera.name):
+                renderer = renderers[camera.width, camera.height]
+                renderer.take_state(snapshot.qpos)
+                image = renderer.draw(camera.name)
+                rates[camera.name].happened(now_s)
+            self._on_frame(camera.name, snapshot.stamp_s, image)
+            self.image_rates[camera.name] = rates[camera.name].hz(now_s)

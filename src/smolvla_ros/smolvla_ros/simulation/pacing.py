@@ -1,6 +1,8 @@
-"""Simulated time kept level with the wall clock: how many physics steps are due now."""
+"""Simulated time kept level with the wall clock: how many physics steps are due now, how often images come."""
 
 from __future__ import annotations
+
+from collections import deque
 
 
 class Pace:
@@ -26,3 +28,21 @@ class Pace:
             self.real_time_factor = self._window_steps * self._timestep_s / (now_s - self._window_start_s)
             self._window_start_s, self._window_steps = now_s, 0
         return due
+
+
+class Rate:
+    """How often something happens, in Hz over the last `window_s`; 0 once it happens no more. State: when it did."""
+
+    def __init__(self, window_s: float = 1.0) -> None:
+        self._window_s = window_s
+        self._times_s: deque[float] = deque()
+
+    def happened(self, now_s: float) -> None:
+        self._times_s.append(now_s)
+
+    def hz(self, now_s: float) -> float:
+        while self._times_s and self._times_s[0] < now_s - self._window_s:
+            self._times_s.popleft()
+        if len(self._times_s) < 2:
+            return 0.0
+        return (len(self._times_s) - 1) / (self._times_s[-1] - self._times_s[0])

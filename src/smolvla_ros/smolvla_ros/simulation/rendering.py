@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 
 import mujoco
 import numpy as np
 
 from smolvla_ros.simulation.world import World
+
+
+PACKAGES = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 class NoRenderer(RuntimeError):
@@ -28,9 +30,8 @@ class Renderer:
     """
 
     def __init__(self, world: World, width: int, height: int, fine: bool = False) -> None:
-        if os.environ.get("MUJOCO_GL") == "egl" and not ctypes.util.find_library("EGL"):
-            packages = "libegl1 libegl-mesa0 libgl1-mesa-dri"
-            raise NoRenderer(f"the simulator's cameras need EGL, which is not installed: apt-get install {packages}")
+        if os.environ["MUJOCO_GL"] == "disable":
+            raise NoRenderer(f"the simulator's cameras need EGL, which is not installed: {PACKAGES}")
         self._model, self._data = world.model, mujoco.MjData(world.model)
         samples, shadows = self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize
         if not fine:
@@ -39,7 +40,7 @@ class Renderer:
             self._renderer = mujoco.Renderer(self._model, height, width)
         except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
             raise NoRenderer(
-                f"the simulator's cameras cannot draw (MUJOCO_GL={os.environ['MUJOCO_GL']}): {error}"
+                f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error} Without a GPU they need Mesa: {PACKAGES}"
             ) from error
         finally:
             self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows

@@ -165,6 +165,11 @@ def marker_size(item: SceneObject) -> tuple[float, float, float]:
     return (CUBE_EDGE_M,) * 3 if item.kind == "cube" else (outer, outer, BOX_HEIGHT_M)
 
 
+def marker_lift(item: SceneObject) -> float:
+    """How far the middle of an object's marker is above the object's pose, m: a box's pose is that of its floor."""
+    return 0.0 if item.kind == "cube" else BOX_HEIGHT_M / 2
+
+
 def place_cubes(random: np.random.Generator, count: int) -> np.ndarray:
     """(count, 3): x, y, yaw of cubes at random in the region, apart from each other."""
     while True:

@@ -11,7 +11,7 @@ CUBE_WORDS, BOX_WORDS = ("cube", "block"), ("box", "bin", "tray", "container")
 VERBS = ("pick up", "pick", "put", "place", "move", "drop", "take", "bring")
 _PATTERN = re.compile(
     rf"^(?:please )?(?:{'|'.join(VERBS)}) the (?P<cube>{'|'.join(COLOURS)}) (?:{'|'.join(CUBE_WORDS)})(?: up)?"
-    rf"(?:,? and (?:{'|'.join(VERBS[2:])}) it)? (?:into|inside|in|to) the (?P<box>{'|'.join(COLOURS)}) "
+    rf"(?: and (?:{'|'.join(VERBS[2:])}) it)? (?:into|inside|in|to) the (?P<box>{'|'.join(COLOURS)}) "
     rf"(?:{'|'.join(BOX_WORDS)})$"
 )
 
@@ -34,7 +34,7 @@ class PickAndPlace:
 
 def parse(instruction: str) -> PickAndPlace:
     """Raises TaskError where the instruction is not understood."""
-    words = " ".join(instruction.lower().replace(".", " ").split())
+    words = " ".join(re.sub(r"[.,!]", " ", instruction.lower()).split())
     match = _PATTERN.match(words)
     if match is None:
         raise TaskError(
