@@ -65,6 +65,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The row of eval.json that sums up the episodes."""
     successes = sum(row["task_done"] for row in rows)
     low, high = wilson_interval(successes, len(rows))
+    recorded = sum(row["recorded_s"] for row in rows)
     total = sum(row["duration_s"] for row in rows)
     return {
         "checkpoint": rows[0]["policy"],
@@ -74,7 +75,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "successes": successes,
         "ci_low": round(low, 4),
         "ci_high": round(high, 4),
-        "chunks_per_s": round(sum(row["chunks"] for row in rows) / total, 3) if total else 0.0,
+        "chunks_per_s": round(sum(row["chunks"] for row in rows) / recorded, 3) if recorded else 0.0,
         "mean_time_s": round(total / len(rows), 3),
         "starved_s": round(sum(row["starved_s"] for row in rows), 3),
     }

@@ -30,6 +30,7 @@ def task_row(outcome: TaskOutcome, recording: Recording) -> dict[str, Any]:
         "task_done": outcome.task_done,
         "end": outcome.reason,
         "duration_s": round(outcome.duration_s, 3),
+        "recorded_s": round(recording.length_s, 3),
         "chunks": outcome.chunks,
         "rows_executed": outcome.rows_executed,
         "chunk_latency_p50_s": _quantile(latency, 0.5),

@@ -7,6 +7,7 @@ import os
 import mujoco
 import numpy as np
 
+from smolvla_ros.simulation.arm_model import COARSE_GROUP, FINE_GROUP
 from smolvla_ros.simulation.world import World
 
 
@@ -24,7 +25,7 @@ def intrinsics(fovy_deg: float, width: int, height: int) -> np.ndarray:
 
 
 class Renderer:
-    """Draws one size of image. `fine` is for videos: shadows and eight samples a pixel; sensors do without.
+    """Draws one size of image. `fine` is for videos: shadows, four samples a pixel, every face; sensors do without.
 
     Use it in the thread that made it: an OpenGL context belongs to one thread.
     """
@@ -45,6 +46,8 @@ class Renderer:
         finally:
             self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows
         self._fine = fine
+        self._seen = mujoco.MjvOption()
+        self._seen.geomgroup[FINE_GROUP], self._seen.geomgroup[COARSE_GROUP] = fine, not fine
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = fine
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
 
@@ -56,7 +59,7 @@ class Renderer:
 
     def draw(self, camera: str) -> np.ndarray:
         """(height, width, 3) uint8 RGB, a fresh array."""
-        self._renderer.update_scene(self._data, camera)
+        self._renderer.update_scene(self._data, camera, self._seen)
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._fine
         return self._renderer.render()
 
