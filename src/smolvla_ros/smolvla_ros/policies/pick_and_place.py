@@ -24,7 +24,7 @@ from smolvla_ros.simulation.kinematics import (
     pinch_point,
 )
 
-OPEN_RAD, CLOSED_RAD = 0.55, -0.15
+CLOSED_RAD = -0.15
 RELEASE_RAD = 0.45
 # jaw angle at which a 25 mm cube is between the fingers
 GRIPPED_BELOW_RAD = 0.35
@@ -35,13 +35,34 @@ HOVER_HEIGHT_M = 0.065
 CARRY_HEIGHT_M = 0.075
 RELEASE_HEIGHT_M = 0.045
 PUT_BACK_HEIGHT_M = 0.025
-# the fixed finger comes down beside the cube, not on it, and moves up to it as the jaw closes
-FINGER_CLEARANCE_M = 0.009
 
-# the fingers of the open jaw, from the cube's centre along the jaw's axis, with half their width
-FINGERS_FROM_M, FINGERS_TO_M, FINGERS_HALF_WIDTH_M = -0.055, 0.030, 0.012
+# of the fingers, seen from above at the pinch point: how they stand apart, how thick and how wide they are
+FIXED_FINGER_FROM_PINCH_M = 0.0109
+GRIPPED_RAD, CUBE_EDGE_M, OPENING_M_PER_RAD = 0.13, 0.025, 0.077
+FIXED_THICKNESS_M, MOVING_THICKNESS_M, FINGERS_HALF_WIDTH_M = 0.010, 0.016, 0.012
+# rad of wrist turn that a finger's overlap with an obstacle is worth, and a narrow opening
+COST_PER_OVERLAP_M, COST_OF_NARROW = 150.0, 0.5
 
 SLOWEST_SHARE_RAD_S = 2.0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the open jaw comes down over a cube. The fixed finger stands `clearance_m` off the closed place, so that it
+    comes down beside the cube, and moves up to it as the jaw closes.
+    """
+
+    gripper_rad: float
+    clearance_m: float
+
+    def fingers(self) -> tuple[float, float]:
+        """From the moving finger's outer face to the fixed one's, m from the cube's centre along the jaw's axis."""
+        fixed_m = self.clearance_m + FIXED_FINGER_FROM_PINCH_M
+        apart_m = CUBE_EDGE_M + OPENING_M_PER_RAD * (self.gripper_rad - GRIPPED_RAD)
+        return fixed_m - apart_m - MOVING_THICKNESS_M, fixed_m + FIXED_THICKNESS_M
+
+
+WIDE, NARROW = Opening(0.55, 0.009), Opening(0.38, 0.005)
 
 
 @dataclass(frozen=True)
@@ -76,10 +97,14 @@ class ArmMoves:
         Raises OutOfReach.
         """
         low = _grasp_height(cube)
-        grasp = self._grasp(motion.end_pose, cube, others)
+        grasp, opening = self._grasp(motion.end_pose, cube, others)
         yaw = _jaw_yaw(grasp)
-        aside = self._reachable("cube", _shifted(cube.position, yaw, FINGER_CLEARANCE_M, low), yaw, OPEN_RAD)
-        above = self._reachable("cube", _shifted(cube.position, yaw, FINGER_CLEARANCE_M, HOVER_HEIGHT_M), yaw, OPEN_RAD)
+        aside = self._reachable(
+            "cube", _shifted(cube.position, yaw, opening.clearance_m, low), yaw, opening.gripper_rad
+        )
+        above = self._reachable(
+            "cube", _shifted(cube.position, yaw, opening.clearance_m, HOVER_HEIGHT_M), yaw, opening.gripper_rad
+        )
         self._go(motion, above, at_least_s=0.7)
         self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
         motion.mark("touch")
@@ -109,10 +134,10 @@ class ArmMoves:
 
     def let_go(self, motion: Motion) -> None:
         """Opens the jaw, near the table, and raises the fingers clear of everything."""
-        if motion.end_pose[GRIPPER] < OPEN_RAD:
+        if motion.end_pose[GRIPPER] < WIDE.gripper_rad:
             if motion.end_pose[HEIGHT] > HOVER_HEIGHT_M:
                 self._go(motion, _with(motion.end_pose, height=PUT_BACK_HEIGHT_M), at_least_s=0.4)
-            self._go(motion, _with(motion.end_pose, gripper=OPEN_RAD), at_least_s=0.3)
+            self._go(motion, _with(motion.end_pose, gripper=WIDE.gripper_rad), at_least_s=0.3)
         self.rise(motion)
 
     def rise(self, motion: Motion) -> None:
@@ -127,7 +152,7 @@ class ArmMoves:
         # the top speed of a minimum-jerk move is 15/8 of its mean
         motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
 
-    def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> np.ndarray:
+    def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> tuple[np.ndarray, Opening]:
         """The closed pose on the cube: along its sides, clear of the others, with the least turn of the wrist.
 
         Raises OutOfReach.
@@ -142,10 +167,11 @@ class ArmMoves:
             except OutOfReach as error:
                 refused = error
                 continue
-            cost = abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
-            cost += 3.0 * sum(_in_jaws_way(cube, other, yaw) for other in others)
-            if cost < best_cost:
-                best, best_cost = pose, cost
+            for opening, cost in ((WIDE, 0.0), (NARROW, COST_OF_NARROW)):
+                cost += abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
+                cost += COST_PER_OVERLAP_M * sum(_overlap_m(cube, other, yaw, opening) for other in others)
+                if cost < best_cost:
+                    best, best_cost = (pose, opening), cost
         if best is None:
             raise refused
         return best
@@ -224,10 +250,11 @@ def _yaw_of_sides(quaternion: np.ndarray) -> float:
     return float(np.arctan2(level[1], level[0]) % (np.pi / 2))
 
 
-def _in_jaws_way(cube: ObjectPose, obstacle: Obstacle, yaw: float) -> bool:
-    """Whether the open jaw would come down on the obstacle."""
-    along = np.linspace(FINGERS_FROM_M, FINGERS_TO_M, 12)[:, None] * np.array([np.cos(yaw), np.sin(yaw)])
+def _overlap_m(cube: ObjectPose, obstacle: Obstacle, yaw: float, opening: Opening) -> float:
+    """How deep the open jaw would come down into the obstacle, 0 where it is clear of it."""
+    along = np.linspace(*opening.fingers(), 16)[:, None] * np.array([np.cos(yaw), np.sin(yaw)])
     turn = _yaw_of_sides(obstacle.pose.quaternion)
     sides = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     offset = (cube.position[:2] + along - obstacle.pose.position[:2]) @ sides.T
-    return bool((np.abs(offset).max(axis=1) < obstacle.half_width_m + FINGERS_HALF_WIDTH_M).any())
+    depth = obstacle.half_width_m + FINGERS_HALF_WIDTH_M - np.abs(offset).max(axis=1)
+    return float(max(0.0, depth.max()))

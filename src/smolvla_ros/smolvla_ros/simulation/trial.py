@@ -17,7 +17,7 @@ import numpy as np
 
 from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
-from smolvla_ros.policies.interface import Observation, Policy
+from smolvla_ros.policies.interface import Observation, Policy, PolicyRefusal
 from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
 from smolvla_ros.simulation.tasks import instructions
@@ -120,7 +120,11 @@ def run_scene(world: World, policy: Policy, seed: int, instruction: str) -> Outc
     home = world.embodiment.home_rad
     loop = Loop(world, policy, world.embodiment, np.random.default_rng(seed))
     while loop.now_s < TIME_LIMIT_S:
-        loop.advance(instruction)
+        try:
+            loop.advance(instruction)
+        except PolicyRefusal as refusal:
+            print(f"seed {seed}: {refusal}", file=sys.stderr)
+            break
         if np.abs(world.positions - home).max() < HOME_WITHIN_RAD and judge(world, instruction).done:
             return Outcome(seed, instruction, True, loop.now_s)
     return Outcome(seed, instruction, False, loop.now_s)
