@@ -134,11 +134,16 @@ class SimulatorNode(Node):
 
     def _reset(self, request: Any, response: Any) -> Any:
         try:
-            response.instructions = instructions(self._live.reset(request.seed, request.task))
+            objects, pushed = self._live.reset(request.seed, request.task)
         except UnknownTask as error:
             response.message = str(error)
             return response
-        response.success, response.message = True, f"scene {request.seed}"
+        response.success, response.instructions = True, instructions(objects)
+        response.message = f"scene {request.seed}"
+        if pushed:
+            response.message += (
+                f", but the arm stood in the way of: {', '.join(pushed)}; bring it home, then reset again"
+            )
         return response
 
     def _evaluate(self, request: Any, response: Any) -> Any:

@@ -83,15 +83,14 @@ class LiveWorld:
     def real_time_factor(self) -> float:
         return self._pace.real_time_factor
 
-    def reset(self, seed: int, task: str) -> list[str]:
-        """A new scene around the arm, which stays where its servos hold it; returns the objects' names.
-
-        Raises UnknownTask.
+    def reset(self, seed: int, task: str) -> tuple[list[str], list[str]]:
+        """A new scene around the arm, which stays where its servos hold it. Returns the names of the objects and of
+        those that the arm has pushed from their places. Raises UnknownTask.
         """
         with self._lock:
-            self._world.reset(seed, task, keep_arm=True)
+            pushed = self._world.reset(seed, task, keep_arm=True)
             self.snapshot = self._take_snapshot()
-            return list(self.snapshot.objects)
+            return list(self.snapshot.objects), pushed
 
     def judge(self, instruction: str) -> Verdict:
         with self._lock:

@@ -19,6 +19,7 @@ from smolvla_ros.simulation.joint_map import JOINT_MAP, offsets
 from smolvla_ros.simulation.scene import BOX_PLACES, CUBE_EDGE_M, TASKS, TIMESTEP_S, place_cubes, scene_xml
 
 SETTLE_STEPS = 240
+IN_PLACE_M = 0.002
 
 
 class UnknownTask(ValueError):
@@ -50,10 +51,10 @@ class World:
         self._stiffness = self.model.actuator_gainprm[:, 0].copy()
         self._bodies = {item.name: self.model.body(item.name).id for item in self.scene_objects}
 
-    def reset(self, seed: int, task: str = "", keep_arm: bool = False) -> None:
+    def reset(self, seed: int, task: str = "", keep_arm: bool = False) -> list[str]:
         """A seeded scene, everything at rest, the arm at home with torque on; `keep_arm` leaves it as it is.
 
-        Raises UnknownTask.
+        Returns the cubes that an arm in the way has pushed from their places. Raises UnknownTask.
         """
         arm = self.positions, self.data.ctrl - self._offset
         if task and task != self.task:
@@ -65,7 +66,8 @@ class World:
             self.set_setpoints(arm[1], np.ones(len(self._qpos), dtype=bool))
         random = np.random.default_rng(seed)
         cubes = [item for item in self.scene_objects if item.kind == "cube"]
-        for item, (x, y, yaw) in zip(cubes, place_cubes(random, len(cubes)), strict=True):
+        places = place_cubes(random, len(cubes))
+        for item, (x, y, yaw) in zip(cubes, places, strict=True):
             address = self.model.joint(item.name).qposadr[0]
             pose = [x, y, CUBE_EDGE_M / 2, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
             self.data.qpos[address : address + 7] = pose
@@ -76,6 +78,9 @@ class World:
         self.data.ctrl[:] = arm[1] + self._offset
         self.step(SETTLE_STEPS)
         self.data.time = 0.0
+        lie = [self.data.xpos[self._bodies[item.name]][:2] for item in cubes]
+        off_m = np.linalg.norm(np.array(lie) - places[:, :2], axis=1)
+        return [item.name for item, off in zip(cubes, off_m, strict=True) if off > IN_PLACE_M]
 
     def set_setpoints(self, positions: np.ndarray, torque_enabled: np.ndarray) -> None:
         """Where the servos drive to (joints,) rad; a joint without torque is limp."""

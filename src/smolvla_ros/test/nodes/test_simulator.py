@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -58,6 +59,31 @@ def test_cameras_scene_and_services_are_there_and_a_seed_makes_the_same_scene(gr
     assert (verdict.understood, verdict.done) == (True, False)
     assert graph.stop("simulator") == 0
     assert not bus.exists()
+    assert "Traceback" not in graph.log("simulator")
+
+
+def test_camera_info_comes_without_anybody_looking_at_images(graph) -> None:
+    graph.start("simulator")
+    got: dict = {}
+    graph.node.create_subscription(
+        CameraInfo, "wrist/camera_info", lambda message: got.update(info=message), qos_profile_sensor_data
+    )
+    graph.node.create_subscription(
+        SceneState, "simulator/scene", lambda message: got.update(scene=message), qos_profile_sensor_data
+    )
+    graph.wait(lambda: len(got) == 2)
+    assert got["info"].header.frame_id == "wrist_camera_optical_frame"
+    assert list(got["scene"].image_rates) == [0.0, 0.0]
+
+
+@pytest.fixture
+def without_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", str(tmp_path))  # where libEGL would find Mesa
+
+
+def test_a_host_that_cannot_draw_is_told_what_to_install_in_one_line(without_a_driver, graph) -> None:
+    assert graph.start("simulator").wait(30) == 2
+    assert "apt-get install libegl1" in graph.log("simulator")
     assert "Traceback" not in graph.log("simulator")
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from smolvla_ros.simulation.pacing import Pace
+from smolvla_ros.simulation.pacing import Pace, Rate
 
 
 def test_simulated_time_stays_level_with_the_wall_clock_at_any_call_rate() -> None:
@@ -23,3 +23,12 @@ def test_the_real_time_factor_tells_of_lost_time() -> None:
     for k in range(1, 200):
         pace.steps_due(2.0 + k * 0.01)
     assert pace.real_time_factor == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_rate_is_that_of_the_last_second_and_falls_to_zero() -> None:
+    rate = Rate()
+    assert rate.hz(0.0) == 0.0
+    for k in range(90):
+        rate.happened(k / 30 + (0.004 if k % 2 else 0.0))  # jitter does not bend it
+    assert rate.hz(89 / 30) == pytest.approx(30.0, abs=0.2)
+    assert rate.hz(5.0) == 0.0

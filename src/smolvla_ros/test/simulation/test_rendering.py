@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
+import mujoco
 import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.simulation import rendering
-from smolvla_ros.simulation.rendering import NoRenderer, Renderer, intrinsics
+from smolvla_ros.simulation.rendering import PACKAGES, Renderer, intrinsics
 from smolvla_ros.simulation.scene import CAMERAS
 from smolvla_ros.simulation.video import render_video
 from smolvla_ros.simulation.world import World
@@ -53,10 +56,55 @@ def test_the_wrist_camera_moves_with_the_hand(world: World) -> None:
     assert np.abs(images[0] - images[1]).mean() > 5
 
 
-def test_a_host_without_egl_is_told_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering.ctypes.util, "find_library", lambda _name: None)
-    with pytest.raises(NoRenderer, match="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"):
-        Renderer(world, 64, 48)
+WITHOUT_EGL = """
+import ctypes
+load = ctypes.CDLL.__init__
+def refuse(self, name, *args, **options):
+    if name and "EGL" in str(name):
+        raise OSError(f"{name}: cannot open shared object file")
+    load(self, name, *args, **options)
+ctypes.CDLL.__init__ = refuse
+"""
+DRAW = """
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.simulation.world import World
+from smolvla_ros.simulation.rendering import NoRenderer, Renderer
+world = World(load_embodiment())
+world.step(10)
+print("physics goes on")
+try:
+    Renderer(world, 64, 48)
+except NoRenderer as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("missing", ["loader", "driver"])
+def test_a_host_without_egl_has_physics_and_is_told_what_to_install(missing: str, tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "MUJOCO_GL"}
+    if missing == "driver":
+        environment["__EGL_VENDOR_LIBRARY_DIRS"] = str(tmp_path)  # where libEGL would find Mesa
+    program = WITHOUT_EGL + DRAW if missing == "loader" else DRAW
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert "physics goes on" in result.stdout
+    assert PACKAGES in result.stdout
+
+
+def test_at_home_the_arm_hides_no_cube_from_the_top_camera(world: World) -> None:
+    renderer = mujoco.Renderer(world.model, 120, 160)
+    renderer.enable_segmentation_rendering()
+    for seed in range(12):
+        world.reset(seed)
+        renderer.update_scene(world.data, "top")
+        seen = renderer.render()[..., 0]
+        for name in ("red cube", "blue cube"):
+            # a whole one covers 60 to 90 of the 160 x 120 pixels
+            assert (seen == world.model.geom(name).id).sum() > 35, f"seed {seed}: {name}"
+    renderer.close()
+    world.reset(7)
 
 
 def test_a_video_has_as_many_frames_as_were_recorded_and_is_not_black(tmp_path: Path) -> None:

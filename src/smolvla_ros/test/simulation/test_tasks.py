@@ -11,6 +11,7 @@ from smolvla_ros.simulation.tasks import PickAndPlace, TaskError, instructions, 
         "Put the red block into the blue bin.",
         "please pick up the red cube and place it in the blue box",
         "pick the red cube up and put it in the blue box",
+        "Take the red block, and put it into the blue container!",
         "  MOVE the red cube   to the blue tray ",
     ],
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.simulation.kinematics import pinch_point
+from smolvla_ros.simulation.kinematics import downward_pose, joint_positions, pinch_point
 from smolvla_ros.simulation.scene import BOX_INNER_M, CUBE_APART_M, CUBE_EDGE_M, CUBE_RADIUS
 from smolvla_ros.simulation.world import UnknownTask, World
 
@@ -93,6 +93,15 @@ def test_a_reset_around_the_arm_leaves_it_where_its_servos_hold_it(world: World)
     np.testing.assert_allclose(world.positions, HOVER, atol=0.02)
     world.step(steps(0.5))
     np.testing.assert_allclose(world.positions, HOVER, atol=0.02)
+
+
+def test_a_reset_tells_which_cube_the_arm_has_pushed_away(world: World) -> None:
+    assert world.reset(4, keep_arm=True) == []
+    spot = world.objects()["blue cube"].position
+    fist = joint_positions(downward_pose(spot, jaw_yaw_rad=1.0, gripper_rad=0.0))
+    world.place(fist, {})
+    world.set_setpoints(fist, ON)
+    assert world.reset(4, keep_arm=True) == ["blue cube"]
 
 
 def test_an_unknown_task_is_told_with_those_there_are(world: World) -> None:
