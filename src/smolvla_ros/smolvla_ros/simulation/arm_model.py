@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.simulation.coarse_mesh import coarse_mesh
 from smolvla_ros.simulation.joint_map import JOINT_MAP, mjcf_from_wire
 
 PREFIX = "so_arm100_left/"
 ARM_COLLIDES, SCENE_COLLIDES = 1, 2
+# MuJoCo's groups of geoms: seen by the video's camera, by nobody, by the sensor cameras. Group 0 is seen by both.
+FINE_GROUP, HIDDEN_GROUP, COARSE_GROUP = 2, 3, 4
+COARSE_CELL_M = 0.002
 
 
 class ModelMissing(RuntimeError):
@@ -63,7 +67,10 @@ def arm_elements(embodiment: Embodiment) -> tuple[list[ET.Element], ET.Element, 
     body.set("name", "base")
     body.set("pos", "0 0 0")
     body.attrib.pop("childclass", None)
+    assets = shared.find("asset")
+    assert assets is not None
     _settle_geoms(body)
+    _add_coarse_looks(body, assets, folder)
     joints = {joint.get("name"): joint for joint in body.iter("joint")}
     actuators = ET.Element("actuator")
     for joint in embodiment.joints:
@@ -86,8 +93,6 @@ def arm_elements(embodiment: Embodiment) -> tuple[list[ET.Element], ET.Element, 
             forcerange=f"{-servo.max_torque} {servo.max_torque}",
             ctrlrange=f"{low} {high}",
         )
-    assets = shared.find("asset")
-    assert assets is not None
     for material in assets.findall("material"):
         if material.get("name") == "orange":
             material.set("rgba", "0.95 0.62 0.16 1")
@@ -104,12 +109,31 @@ def _settle_geoms(body: ET.Element) -> None:
                 contype="0",
                 conaffinity="0",
                 density="0",
-                group="2",
+                group=str(FINE_GROUP),
                 material="black" if kind == "motor_visual" else "orange",
             )
             continue
-        geom.attrib.update(contype=str(ARM_COLLIDES), conaffinity=str(SCENE_COLLIDES), group="3")
+        geom.attrib.update(contype=str(ARM_COLLIDES), conaffinity=str(SCENE_COLLIDES), group=str(HIDDEN_GROUP))
         if kind == "finger_collision":
             geom.attrib.update(type="box", solimp="2 1 0.01", solref="0.01 1", friction="1 0.005 0.0001")
         else:
             geom.set("type", "mesh")
+
+
+def _add_coarse_looks(body: ET.Element, assets: ET.Element, folder: Path) -> None:
+    """Beside each visible mesh the same one with fewer faces, for the sensor cameras."""
+    for parent in list(body.iter("body")):
+        for geom in parent.findall("geom"):
+            if geom.get("group") != str(FINE_GROUP):
+                continue
+            name = f"{geom.get('mesh')}_coarse"
+            vertices, faces = coarse_mesh(folder / f"{geom.get('mesh')}.stl", COARSE_CELL_M)
+            ET.SubElement(
+                assets,
+                "mesh",
+                name=name,
+                inertia="shell",
+                vertex=" ".join(f"{value:.5f}" for value in vertices.ravel()),
+                face=" ".join(map(str, faces.ravel())),
+            )
+            ET.SubElement(parent, "geom", {**geom.attrib, "mesh": name, "group": str(COARSE_GROUP)})
