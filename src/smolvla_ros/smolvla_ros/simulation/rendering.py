@@ -10,7 +10,6 @@ import numpy as np
 from smolvla_ros.simulation.arm_model import COARSE_GROUP, FINE_GROUP
 from smolvla_ros.simulation.world import World
 
-
 PACKAGES = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
@@ -41,7 +40,8 @@ class Renderer:
             self._renderer = mujoco.Renderer(self._model, height, width)
         except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
             raise NoRenderer(
-                f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error} Without a GPU they need Mesa: {PACKAGES}"
+                f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error}"
+                f" Without a GPU they need Mesa: {PACKAGES}"
             ) from error
         finally:
             self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows
