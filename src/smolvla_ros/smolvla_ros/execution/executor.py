@@ -26,6 +26,9 @@ from smolvla_ros.execution.trajectory import Trajectory
 # how far a stamp may lie in the future, and the clock go back, without a word
 CLOCK_TOLERANCE_S = 0.1
 SHORTEST_INTERVAL_S = 1e-3
+# an arm rests that has stayed this close to one place for this long
+REST_RAD = 0.02
+REST_S = 0.2
 
 
 class Mode(IntEnum):
@@ -75,6 +78,8 @@ class ChunkExecutor:
         self._measured_s = -np.inf
         self._joint_state_fault = self._policy_fault = ""
         self._blind = False
+        self._rest: np.ndarray | None = None
+        self._rest_since_s = 0.0
         self._new_rows = self._dropped = False
 
     # what the operator asks for
@@ -128,6 +133,8 @@ class ChunkExecutor:
             return
         self._joint_state_fault = ""
         self._measured, self._measured_s = positions, stamp_s
+        if self._rest is None or np.abs(positions - self._rest).max() > REST_RAD:
+            self._rest, self._rest_since_s = positions, stamp_s
         if self._joint_states_fresh(self._last_tick_s):
             self.motion.observe(stamp_s, positions)
 
@@ -220,9 +227,11 @@ class ChunkExecutor:
         self._ask_afresh()
 
     def _look(self, now_s: float) -> None:
-        """Whether the joint states are there; when they are back, the arm may be elsewhere."""
-        was_blind, self._blind = self._blind, not self._joint_states_fresh(now_s)
-        if was_blind and not self._blind and self._measured is not None:
+        """Whether the joint states are there. When they are back, the arm may be elsewhere or still on its way."""
+        if not self._joint_states_fresh(now_s):
+            self._blind, self._rest = True, None
+        elif self._blind and self._measured is not None and self._measured_s - self._rest_since_s >= REST_S:
+            self._blind = False
             self.motion.forget_unless_followed(now_s, self._measured)
             self._ask_afresh()
 
@@ -257,6 +266,8 @@ class ChunkExecutor:
             return self._joint_state_fault
         if self._measured is None:
             return "no joint states have come: is the driver running?"
+        if self._joint_states_fresh(now_s):
+            return "joint states are back: waiting until the arm rests"
         expected = f"expected one of the last {self.settings.joint_state_timeout_s:g} s"
         age_s = now_s - self._measured_s
         return f"joint states are stale: {expected}, the newest is {age_s:.2f} s old: is the driver running?"

@@ -75,7 +75,8 @@ def trajectory_message(trajectory: Trajectory, names: Sequence[str]) -> JointTra
 def image_array(message: Image | CompressedImage) -> np.ndarray:
     """(height, width, 3) uint8 RGB. Raises ImageError."""
     if isinstance(message, CompressedImage):
-        decoded = cv2.imdecode(np.frombuffer(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        coded = np.frombuffer(message.data, dtype=np.uint8)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR) if len(coded) else None
         if decoded is None:
             raise ImageError(f"expected a JPEG or PNG, found {len(message.data)} bytes of '{message.format}'")
         return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)

@@ -65,9 +65,9 @@ class Graph:
         self.node.destroy_client(client)
         return future.result()
 
-    def stop(self, name: str) -> int:
-        """SIGINT; the exit code."""
-        self._children[name].send_signal(signal.SIGINT)
+    def stop(self, name: str, with_signal: signal.Signals = signal.SIGINT) -> int:
+        """The exit code."""
+        self._children[name].send_signal(with_signal)
         return self._children[name].wait(20)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import time
 
 import numpy as np
@@ -27,6 +28,7 @@ class Arm:
 
     def __init__(self, graph) -> None:
         self.graph, self.answers, self.flows = graph, True, True
+        self.names, self.swing_rad = list(ROBOT.joint_names), 0.0
         node = graph.node
         self._joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
         self._chunks = node.create_publisher(ActionChunk, "action_chunk", 5)
@@ -45,7 +47,7 @@ class Arm:
 
     def _publish_joint_state(self) -> None:
         if self.flows:
-            message = JointState(name=list(ROBOT.joint_names), position=ROBOT.home_rad.tolist())
+            message = JointState(name=self.names, position=ROBOT.home_rad.tolist())
             message.header.stamp = time_message(time.time())
             self._joint_states.publish(message)
 
@@ -55,24 +57,26 @@ class Arm:
             self.send(request)
 
     def send(self, request: ChunkRequest, **changes) -> None:
+        now_s = time.time()
+        swing = self.swing_rad * np.sin(2 * (now_s + np.arange(50) / 30))
         chunk = ActionChunk(
             request_id=request.id,
             policy="still",
             instruction=request.instruction,
             joint_names=list(ROBOT.joint_names),
-            positions=rows_message(np.tile(ROBOT.home_rad + 0.01, (50, 1))),
+            positions=rows_message(ROBOT.home_rad + 0.01 + swing[:, None]),
             step=duration_message(1 / 30),
-            observation_stamp=time_message(time.time()),
+            observation_stamp=time_message(now_s),
         )
         for name, value in changes.items():
             setattr(chunk, name, value)
         self._chunks.publish(chunk)
 
-    def give(self, instruction: str = TASK, time_limit_s: float = 60.0):
+    def give(self, instruction: str = TASK, time_limit_s: float = 60.0, queue: int = 0):
         """Sends a goal; returns its handle and the future of its result."""
         self.graph.wait(self._client.server_is_ready)
         self.graph.wait(lambda: self.states)
-        goal = RunTask.Goal(instruction=instruction, time_limit=duration_message(time_limit_s))
+        goal = RunTask.Goal(instruction=instruction, time_limit=duration_message(time_limit_s), queue_on_start=queue)
         sent = self._client.send_goal_async(goal)
         self.graph.wait(sent.done)
         handle = sent.result()
@@ -159,7 +163,8 @@ def test_emergency_stop_holds_ends_the_task_and_is_latched(arm: Arm) -> None:
     assert arm.graph.call(Trigger, "executor/emergency_stop", Trigger.Request()).success
     assert arm.result(future).reason == RESULT.REASON_EMERGENCY_STOP
     stop = arm.trajectories[-1]
-    assert len(stop.points) == 2
+    assert seconds(stop.points[-1].time_from_start) < 0.2
+    assert list(stop.points[-1].velocities) == [0.0] * 6
     handle, _ = arm.give()
     assert not handle.accepted
     arm.graph.call(Trigger, "executor/reset_emergency_stop", Trigger.Request())
@@ -186,22 +191,73 @@ def test_a_new_instruction_reaches_the_policy_while_the_task_runs(arm: Arm) -> N
     assert arm.requests[-1].reason == ChunkRequest.REASON_INSTRUCTION
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
+def test_bad_chunks_are_refused_counted_and_told(arm: Arm) -> None:
+    arm.answers = False
+    arm.give()
+    bad = (
         ({"joint_names": ["a"]}, "joint_names: expected shoulder_pan"),
         ({"positions": []}, "positions: expected rows of 6 joints"),
         ({"step": duration_message(-0.1)}, "step: expected above 0 s"),
         ({"positions": rows_message(np.full((3, 6), np.nan))}, "expected a number, found nan"),
+        ({"positions": rows_message(np.tile(ROBOT.home_rad + 3, (50, 1)))}, "at most 1 rad is taken"),
         ({"observation_stamp": time_message(time.time() + 3600)}, "in the future"),
-    ],
-)
-def test_a_bad_chunk_is_refused_counted_and_told(arm: Arm, changes: dict, told: str) -> None:
-    arm.answers = False
-    arm.give()
-    arm.graph.wait(lambda: arm.requests)
-    arm.send(arm.requests[-1], **changes)
-    state = arm.graph.wait(lambda: next((s for s in arm.states if s.chunks_refused), None))
-    assert told in state.reason
-    arm.graph.wait(lambda: told in arm.graph.log("executor"))
+        ({"instruction": "something else"}, f"instruction: expected '{TASK}'"),
+    )
+    for number, (changes, told) in enumerate(bad, start=1):
+        arm.graph.wait(lambda number=number: len(arm.requests) >= number)
+        arm.send(arm.requests[-1], **changes)
+        state = arm.graph.wait(lambda number=number: next((s for s in arm.states if s.chunks_refused == number), None))
+        assert told in state.reason
+        assert state.mode == ExecutorState.MODE_FAULT
+        assert told in arm.graph.log("executor")
     assert not arm.trajectories
+
+
+def test_a_policy_that_dies_starves_the_arm_which_says_so_and_goes_on_when_it_is_back(arm: Arm) -> None:
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    arm.answers = False
+    said = "the policy gave no answer within 1 s: is its node running?"
+    state = arm.graph.wait(lambda: next((s for s in arm.states if s.reason == said), None))
+    assert state.mode == ExecutorState.MODE_STARVED
+    assert state.requests_timed_out >= 1
+    count = len(arm.trajectories)
+    arm.answers = True
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    assert len(arm.trajectories) > count
+    log = arm.graph.log("executor")
+    assert f"the arm holds: {said}" in log
+    assert "the arm goes on" in log
+
+
+def test_joint_states_of_another_arm_are_a_fault_that_names_both(arm: Arm) -> None:
+    arm.names = [f"left_{name}" for name in ROBOT.joint_names]
+    arm.give()
+    state = arm.wait_mode(ExecutorState.MODE_FAULT)
+    assert state.reason.startswith("/joint_states: expected joints shoulder_pan")
+    assert "found left_shoulder_pan" in state.reason
+    assert not arm.trajectories
+
+
+def test_a_newer_goal_may_go_on_with_what_is_queued(arm: Arm) -> None:
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    arm.answers = False
+    _, kept = arm.give("open the gripper", queue=SetInstruction.Request.QUEUE_KEEP)
+    state = arm.graph.wait(lambda: next((s for s in arm.states if s.instruction == "open the gripper"), None))
+    assert (state.mode, state.chunks_received) == (ExecutorState.MODE_RUNNING, 0)
+    assert state.queue_depth > 0
+    _, _ = arm.give("close the gripper", queue=SetInstruction.Request.QUEUE_FLUSH)
+    assert arm.result(kept).reason == RESULT.REASON_PREEMPTED
+    state = arm.graph.wait(lambda: next((s for s in arm.states if s.instruction == "close the gripper"), None))
+    assert (state.mode, state.queue_depth) == (ExecutorState.MODE_STARVED, 0)
+
+
+def test_an_executor_that_is_told_to_go_leaves_a_resting_arm(arm: Arm) -> None:
+    arm.swing_rad = 0.3
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    arm.graph.wait(lambda: len(arm.requests) > 2)
+    assert arm.graph.stop("executor", signal.SIGTERM) == 0
+    arm.graph.wait(lambda: seconds(arm.trajectories[-1].points[-1].time_from_start) < 0.2)
+    assert "Traceback" not in arm.graph.log("executor")

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 from smolvla_ros.cli import main as smolvla
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.nodes.conversions import seconds, time_message
@@ -22,6 +23,10 @@ class Client:
         self.graph = graph
         node = graph.node
         self.images = {c.name: node.create_publisher(Image, c.topic, qos_profile_sensor_data) for c in ROBOT.cameras}
+        self.compressed = {
+            c.name: node.create_publisher(CompressedImage, f"{c.topic}/compressed", qos_profile_sensor_data)
+            for c in ROBOT.cameras
+        }
         self.joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
         self.scene = node.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
         self.requests = node.create_publisher(ChunkRequest, "chunk_request", 5)
@@ -34,15 +39,24 @@ class Client:
         )
         self.graph.wait(lambda: self.joint_states.get_subscription_count())
 
-    def observe(self, cameras=("top", "wrist"), age_s: float = 0.0, names=ROBOT.joint_names) -> None:
+    def observe(
+        self, cameras=("top", "wrist"), age_s: float = 0.0, names=ROBOT.joint_names, positions=ROBOT.home_rad
+    ) -> None:
         stamp = time_message(time.time() - age_s)
-        state = JointState(name=list(names), position=ROBOT.home_rad.tolist())
+        state = JointState(name=list(names), position=list(positions))
         state.header.stamp = stamp
         self.joint_states.publish(state)
         for camera in cameras:
             image = Image(height=480, width=640, encoding="rgb8", step=1920, data=bytes(480 * 1920))
             image.header.stamp = stamp
             self.images[camera].publish(image)
+
+    def observe_compressed(self, data: bytes) -> None:
+        self.observe(cameras=())
+        for publisher in self.compressed.values():
+            image = CompressedImage(format="jpeg", data=data)
+            image.header.stamp = time_message(time.time())
+            publisher.publish(image)
 
     def ask(self, observe, instruction: str = "put the red cube in the blue box") -> ActionChunk:
         """Observes and asks until an answer comes (best-effort topics may lose the first messages)."""
@@ -106,6 +120,40 @@ def test_a_missing_camera_a_stale_arm_and_foreign_joints_are_told_by_topic(graph
     chunk = client.ask_until(lambda: client.observe(names=("a", "b", "c", "d", "e", "f")), failed, "found a, b")
     assert "expected joints shoulder_pan" in chunk.message
     client.ask_until(client.observe, ActionChunk.STATUS_OK)
+
+
+def test_compressed_images_are_taken_and_broken_ones_told_by_topic(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint), image_transport="compressed")
+    client = Client(graph)
+    client.ready()
+    jpeg = cv2.imencode(".jpg", np.zeros((480, 640, 3), dtype=np.uint8))[1].tobytes()
+    client.ask_until(lambda: client.observe_compressed(jpeg), ActionChunk.STATUS_OK)
+    chunk = client.ask_until(lambda: client.observe_compressed(b"noise"), ActionChunk.STATUS_FAILED, "JPEG")
+    topic, _, told = chunk.message.partition(": ")
+    assert topic in ("/top/image_raw/compressed", "/wrist/image_raw/compressed")
+    assert told == "expected a JPEG or PNG, found 5 bytes of 'jpeg'"
+    client.ask_until(lambda: client.observe_compressed(jpeg), ActionChunk.STATUS_OK)
+
+
+def test_joint_states_that_are_no_numbers_are_no_observation(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint))
+    client = Client(graph)
+    client.ready()
+    nan = [float("nan")] * 6
+    client.ask_until(lambda: client.observe(positions=nan), ActionChunk.STATUS_FAILED, "expected numbers, found [nan")
+
+
+def test_of_requests_that_wait_the_newest_is_answered(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint), image_max_age=60.0, joint_state_max_age=60.0)
+    client = Client(graph)
+    client.ready()
+    client.ask_until(client.observe, ActionChunk.STATUS_OK)
+    for request_id in range(9001, 9006):
+        client.requests.publish(ChunkRequest(id=request_id, instruction="put the red cube in the blue box"))
+    graph.wait(lambda: client.chunks[-1].request_id == 9005)
+    answered = [chunk.request_id for chunk in client.chunks]
+    assert answered == sorted(answered)
+    assert [chunk.id for chunk in client.chunks] == list(range(client.chunks[0].id, client.chunks[-1].id + 1))
 
 
 def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
