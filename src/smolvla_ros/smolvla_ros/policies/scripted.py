@@ -39,6 +39,7 @@ IN_BOX_M, IN_BOX_HEIGHT_M = 0.04, 0.026
 # An arm that has nothing queued begins to move once the chunk can have arrived.
 LEAD_S = 0.15
 COMMITTED_OFF_RAD = 0.5
+SAME_ROW_RAD = 0.02
 
 
 @dataclass(frozen=True)
@@ -140,15 +141,25 @@ class ScriptedPolicy:
     def _continue_from(self, observation: Observation) -> Motion:
         """A motion that begins where what is being executed ends, or where the arm is."""
         committed = observation.committed
-        if committed is not None and len(committed) > 1:
+        if committed is not None and len(committed):
             off = np.abs(committed[0] - observation.positions)
             off[GRIPPER] = 0.0
             if off.max() < COMMITTED_OFF_RAD:
                 start_s = observation.committed_start_s + self._step_s * (len(committed) - 1)
-                poses = arm_pose(committed[-2:])
+                poses = arm_pose(np.stack([self._row_before(committed, start_s), committed[-1]]))
                 return Motion(start_s, poses[1], (poses[1] - poses[0]) / self._step_s)
         lead_s = max(LEAD_S, observation.delay_rows * self._step_s)
         return Motion(observation.stamp_s + lead_s, arm_pose(observation.positions), np.zeros(len(self._lower)))
+
+    def _row_before(self, committed: np.ndarray, last_s: float) -> np.ndarray:
+        """The row before the last committed one; where only one is, the old plan's if that is what is executed."""
+        if len(committed) > 1:
+            return committed[-2]
+        if self._plan is not None:
+            before, same = self._plan.motion.positions(last_s - np.array([self._step_s, 0.0]))
+            if np.abs(same - committed[-1]).max() < SAME_ROW_RAD:
+                return before
+        return committed[-1]
 
 
 def _keep_committed(

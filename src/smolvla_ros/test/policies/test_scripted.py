@@ -97,10 +97,11 @@ def test_the_fingers_close_on_the_named_cube_only():
     assert np.linalg.norm(pinch_point(lowest)[:2] - scene()["red cube"].position[:2]) < 0.015
 
 
-def test_a_plan_made_in_motion_continues_the_rows_that_are_being_executed():
+@pytest.mark.parametrize("delay", [1, 2, 8])
+def test_a_plan_made_in_motion_continues_the_rows_that_are_being_executed(delay):
     policy = ScriptedPolicy(ROBOT)
     first = policy.infer(look())
-    asked, delay = 18, 8
+    asked = 18
     committed = first.positions[asked : asked + delay]
     following = policy.infer(
         look(
