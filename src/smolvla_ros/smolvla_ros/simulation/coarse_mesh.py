@@ -21,15 +21,21 @@ def coarse_mesh(stl: Path, cell_m: float) -> tuple[np.ndarray, np.ndarray]:
     """
     triangles = np.frombuffer(stl.read_bytes(), dtype=STL_TRIANGLE, offset=STL_HEADER_BYTES)
     corners = triangles["corners"].reshape(-1, 3).astype(float)
-    _, vertex = np.unique(np.floor(corners / cell_m).astype(int), axis=0, return_inverse=True)
-    vertex = vertex.ravel()
+    vertex = _numbered(np.floor(corners / cell_m).astype(int))
     count = np.bincount(vertex)
     vertices = np.stack([np.bincount(vertex, corners[:, axis]) / count for axis in range(3)], axis=1)
-    faces = vertex.reshape(-1, 3)
+    faces: np.ndarray = vertex.reshape(-1, 3)
     first = faces.argmin(axis=1)[:, None]
     faces = np.take_along_axis(faces, (first + np.arange(3)) % 3, axis=1)  # the same face is written one way
-    faces = np.unique(faces, axis=0)
+    faces = faces[np.unique(_numbered(faces), return_index=True)[1]]
     distinct = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
     faces = faces[distinct]
     used, faces = np.unique(faces, return_inverse=True)
     return vertices[used], faces.reshape(-1, 3)
+
+
+def _numbered(rows: np.ndarray) -> np.ndarray:
+    """(n, 3) whole numbers to (n,): equal rows get the same number, from 0 on without gaps."""
+    low = rows.min(axis=0)
+    size = rows.max(axis=0) - low + 1
+    return np.unique(((rows - low) * [size[1] * size[2], size[2], 1]).sum(axis=1), return_inverse=True)[1]
