@@ -1,8 +1,10 @@
 #include "so100_hardware/servo_group.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 namespace so100 {
@@ -24,6 +26,8 @@ constexpr const Register& kMoving = register_named("moving");
 // program left there would otherwise slow this one down or delay it.
 constexpr std::size_t kSeedBytes = kGoalVelocity.address + kGoalVelocity.size - kAcceleration.address;
 constexpr std::size_t kGoalInSeed = kGoalPosition.address - kAcceleration.address;
+constexpr int kLookRounds = 5;  // at connection only, never in the cycle
+constexpr std::chrono::milliseconds kLookPause{100};
 constexpr int kSeedTries = 3;  // a sync write has no acknowledgement
 
 int32_t value_in(const uint8_t* block, uint8_t block_address, const Register& r) noexcept {
@@ -55,6 +59,15 @@ std::string servo_text(const ServoJoint& joint) {
   throw BusError(ErrorKind::kNoReply, port + ": " + (fault == Fault::kNoReply ? "no reply" : "only garbage") +
                                           " while " + what +
                                           ". Torque was left off; check cables and power and start again.");
+}
+
+Fault read_patiently(Bus& bus, uint8_t id, const Register& r, uint8_t* bytes) {
+  Fault fault = bus.read(id, r.address, bytes, r.size);
+  for (int round = 1; round < kLookRounds && fault != Fault::kNone && fault != Fault::kPortLost; ++round) {
+    std::this_thread::sleep_for(kLookPause);
+    fault = bus.read(id, r.address, bytes, r.size);
+  }
+  return fault;
 }
 
 }  // namespace
@@ -101,14 +114,22 @@ ServoGroup::ServoGroup(Bus& bus, std::vector<ServoJoint> joints) : bus_(bus), jo
 }
 
 void ServoGroup::check_servos() {
-  std::string missing;
-  std::size_t present = 0;
+  // The first packet after the port was opened may get lost, and a busy host may answer for a simulated servo too late:
+  // who stays silent is asked again before anything is said of cables.
   std::array<bool, kMaxServos> there{};
+  std::size_t present = 0;
+  for (int round = 0; round < kLookRounds && present < joints_.size(); ++round) {
+    if (round > 0) std::this_thread::sleep_for(kLookPause);
+    for (std::size_t i = 0; i < joints_.size(); ++i) {
+      if (there[i]) continue;
+      const Fault fault = bus_.ping(ids_[i], nullptr);
+      if (fault == Fault::kPortLost) throw_fault(fault, bus_.port(), "looking for the servos");
+      there[i] = fault == Fault::kNone;
+      present += there[i] ? 1 : 0;
+    }
+  }
+  std::string missing;
   for (std::size_t i = 0; i < joints_.size(); ++i) {
-    const Fault fault = bus_.ping(ids_[i], nullptr);
-    if (fault == Fault::kPortLost) throw_fault(fault, bus_.port(), "looking for the servos");
-    there[i] = fault == Fault::kNone;
-    present += there[i] ? 1 : 0;
     if (!there[i]) missing += (missing.empty() ? "" : ", ") + servo_text(joints_[i]);
   }
   if (present == 0) {
@@ -125,7 +146,7 @@ void ServoGroup::check_servos() {
   }
   for (std::size_t i = 0; i < joints_.size(); ++i) {
     uint8_t bytes[2] = {0, 0};
-    Fault fault = bus_.read(ids_[i], kModel.address, bytes, kModel.size);
+    Fault fault = read_patiently(bus_, ids_[i], kModel, bytes);
     if (fault != Fault::kNone) throw_fault(fault, bus_.port(), "reading the model of " + servo_text(joints_[i]));
     const int32_t model = value_in(bytes, kModel.address, kModel);
     if (model != kModelSts3215) {
@@ -133,7 +154,7 @@ void ServoGroup::check_servos() {
                                                  std::to_string(kModelSts3215) + " (STS3215), found " +
                                                  std::to_string(model) + ". Is this another arm's port?");
     }
-    fault = bus_.read(ids_[i], kMode.address, bytes, kMode.size);
+    fault = read_patiently(bus_, ids_[i], kMode, bytes);
     if (fault != Fault::kNone) throw_fault(fault, bus_.port(), "reading the mode of " + servo_text(joints_[i]));
     if (value_in(bytes, kMode.address, kMode) != 0) {
       throw BusError(ErrorKind::kWrongMode, bus_.port() + ": " + servo_text(joints_[i]) +

@@ -5,8 +5,10 @@ For hosts without ros2_control. What it does is in so100_hardware.arm_driver; he
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from types import FrameType
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -165,8 +167,15 @@ class So100Driver(Node):
             self.get_logger().error(f"torque off failed ({fault}): the arm may still be stiff")
 
 
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    rclpy.init()
+    # rclpy's own handler would take the context away in the middle of a cycle
+    rclpy.init(signal_handler_options=rclpy.SignalHandlerOptions.NO)
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     logger = rclpy.logging.get_logger("so100_driver")
     node = None
     code = 0
@@ -179,6 +188,8 @@ def main() -> None:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave the arm stiff
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if node is not None:
             node.let_go()
             node.destroy_node()
