@@ -27,7 +27,15 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     usb_port = serial_port(arguments, embodiment, Path(tempfile.mkdtemp(prefix="so100_")))
     description = robot_description(embodiment, arguments["hardware_type"], usb_port)
     prepare_environment(os.environ)
-    actions: list[LaunchDescriptionEntity] = []
+    # first, so that a host without it is told before any other process is up
+    actions: list[LaunchDescriptionEntity] = [
+        Node(
+            package="robot_state_publisher",
+            executable="robot_state_publisher",
+            namespace=arguments["namespace"],
+            parameters=[{"robot_description": description}],
+        )
+    ]
     for spec in graph(arguments, description, usb_port):
         node = Node(
             package=spec.package,
@@ -43,14 +51,6 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             node,
             RegisterEventHandler(OnProcessExit(target_action=node, on_exit=[EmitEvent(event=Shutdown(reason=reason))])),
         ]
-    actions.append(
-        Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            namespace=arguments["namespace"],
-            parameters=[{"robot_description": description}],
-        )
-    )
     if arguments["use_rviz"] == "true":
         actions.append(Node(package="rviz2", executable="rviz2", arguments=["-d", _rviz_file()]))
     if arguments["instruction"]:
