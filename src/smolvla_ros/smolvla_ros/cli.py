@@ -7,14 +7,14 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("run", "evaluate", "checkpoint", "bench")
+COMMANDS = ("run", "evaluate", "checkpoint", "bench", "report")
 
 
 def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
     from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
     from smolvla_ros.runtime.description import DescriptionError
-    from smolvla_ros.runtime.errors import OperatorError, RosMissing, SessionError
+    from smolvla_ros.runtime.errors import OperatorError, ReportMissing, RosMissing, SessionError
     from smolvla_ros.runtime.graph import ArgumentError
     from smolvla_ros.runtime.processes import NodeStartError
 
@@ -23,6 +23,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
         DescriptionError,
         NodeStartError,
         OperatorError,
+        ReportMissing,
         RosMissing,
         SessionError,
         *CONFIGURATION_ERRORS,

@@ -57,7 +57,8 @@ def evaluate(options: argparse.Namespace) -> int:
             say(f"seed {seed}: {instruction}: {word}; {done}/{len(rows)}")
     summary = summarise(rows)
     say("\n" + table([summary]))
-    say(f"\nreport  {write_report(options.reports, 'eval', [summary, *rows], options.first_seed)}")
+    say(f"\nreport  {write_report(options.reports, 'eval', [summary], options.first_seed)}")
+    say(f"        {write_report(options.reports, 'eval_episodes', rows, options.first_seed)}")
     return 0
 
 

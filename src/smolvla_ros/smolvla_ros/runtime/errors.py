@@ -9,5 +9,9 @@ class OperatorError(RuntimeError):
     """The graph did not answer. The message says which part."""
 
 
+class ReportMissing(RuntimeError):
+    """There is no such report, or it has no such column."""
+
+
 class RosMissing(RuntimeError):
     """A command needs ROS and this host has none."""

@@ -5,10 +5,11 @@ import time
 import cv2
 import numpy as np
 import pytest
+import yaml
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from smolvla_ros.cli import main as smolvla
-from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.embodiment import DEFAULT_FILE, load_embodiment
 from smolvla_ros.nodes.conversions import seconds, time_message
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, SceneState
@@ -188,4 +189,16 @@ def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
 def test_a_wrong_parameter_ends_the_node_with_one_line(graph, parameters: dict, told: str) -> None:
     assert graph.start("policy", **parameters).wait(30) == 2
     assert told in graph.log("policy")
+    assert "Traceback" not in graph.log("policy")
+
+
+def test_a_checkpoint_of_another_robot_ends_the_node_with_the_field_and_the_remedy(graph) -> None:
+    raw = yaml.safe_load(DEFAULT_FILE.read_text())
+    raw["cameras"][1] |= {"name": "side", "topic": "/side/image_raw", "feature": "observation.images.side"}
+    another_robot = graph.folder / "robot.yaml"
+    another_robot.write_text(yaml.safe_dump(raw))
+    folder = graph.folder / "checkpoint"
+    assert smolvla(["checkpoint", "init", str(folder), "--embodiment", str(another_robot)]) == 0
+    assert graph.start("policy", policy=str(folder)).wait(60) == 2
+    assert "observation.images.side" in graph.log("policy")
     assert "Traceback" not in graph.log("policy")
