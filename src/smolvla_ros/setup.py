@@ -13,7 +13,6 @@ setup(
     package_data={NAME: ["config/*", "py.typed"]},
     python_requires=">=3.10",
     install_requires=[
-        "huggingface-hub",
         "matplotlib",
         "numpy",
         "opencv-python-headless",

@@ -267,7 +267,7 @@ class ChunkExecutor:
         if self._measured is None:
             return "no joint states have come: is the driver running?"
         if self._joint_states_fresh(now_s):
-            return "joint states are back: waiting until the arm rests"
+            return "waiting until the arm rests"
         expected = f"expected one of the last {self.settings.joint_state_timeout_s:g} s"
         age_s = now_s - self._measured_s
         return f"joint states are stale: {expected}, the newest is {age_s:.2f} s old: is the driver running?"

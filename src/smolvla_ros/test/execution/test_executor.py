@@ -340,7 +340,7 @@ def test_an_arm_that_still_moves_when_joint_states_are_back_is_waited_for(bench:
         bench.sag[0] += 0.05
         bench.run(0.04)
     assert bench.executor.mode == Mode.FAULT
-    assert bench.executor.reason == "joint states are back: waiting until the arm rests"
+    assert bench.executor.reason == "waiting until the arm rests"
     assert len(bench.trajectories) == count
     bench.sag[0] = 0
     bench.run(2.0)
