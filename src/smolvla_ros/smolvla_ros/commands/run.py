@@ -91,7 +91,7 @@ def hold_after(session: Session, death: NodeDied, recording: Recording) -> int:
     queued_s = recording.queue[-1].queue_time_s if recording.queue else 0.0
     say(f"{death}. The task is over; the arm does what is queued ({queued_s:.1f} s), then holds.")
     session.operator.listen(queued_s + SETTLE_S)
-    since = session.operator.get_clock().now().nanoseconds * 1e-9
+    since = session.operator.now_s()
     session.operator.listen(HOLD_CHECK_S)
     motion = recording.motion_since(since)
     if motion != motion:

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 
 from smolvla_msgs.action import RunTask
 from smolvla_msgs.msg import ActionChunk, ExecutorState, SceneState
 from smolvla_msgs.srv import EvaluateTask, FinishTask, ResetScene
 from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.nodes.conversions import duration_message, joint_positions, object_poses, rows_array, seconds
 from smolvla_ros.runtime.errors import OperatorError
 from smolvla_ros.runtime.recording import QueueSample, RecordedChunk, Recording, TaskOutcome
 
@@ -41,10 +40,6 @@ def join_graph(embodiment: Embodiment, namespace: str = "") -> Operator:
     """The operator of this process. Ctrl-C stays with the caller; `leave` undoes this."""
     rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
     return Operator(embodiment, namespace)
-
-
-def _seconds(stamp: Any) -> float:
-    return Time.from_msg(stamp).nanoseconds * 1e-9
 
 
 class Operator(Node):
@@ -72,6 +67,10 @@ class Operator(Node):
     def leave(self) -> None:
         self.destroy_node()
         rclpy.try_shutdown()
+
+    def now_s(self) -> float:
+        """The clock that the recording's stamps are of."""
+        return seconds(self.get_clock().now().to_msg())
 
     def listen(self, duration_s: float = 0.05) -> None:
         """Takes in what arrives for so long."""
@@ -117,7 +116,7 @@ class Operator(Node):
         self, instruction: str, time_limit_s: float, judged: bool, on_progress: Callable[[ExecutorState | None], bool]
     ) -> TaskOutcome:
         """One RunTask goal from start to end. `on_progress` is called often; False from it cancels the goal."""
-        goal = RunTask.Goal(instruction=instruction, time_limit=Duration(seconds=time_limit_s).to_msg())
+        goal = RunTask.Goal(instruction=instruction, time_limit=duration_message(time_limit_s))
         handle = self._wait(self._run_task.send_goal_async(goal), 10.0, "/executor/run_task")
         if not handle.accepted:
             raise OperatorError("/executor/run_task refused the goal: see the executor's log")
@@ -177,10 +176,10 @@ class Operator(Node):
         return future.result()
 
     def _on_joint_state(self, message: JointState) -> None:
-        by_name = dict(zip(message.name, message.position, strict=False))
-        if all(name in by_name for name in self.recording.joint_names):
-            self.recording.joint_stamps_s.append(_seconds(message.header.stamp))
-            self.recording.joint_positions.append(np.array([by_name[name] for name in self.recording.joint_names]))
+        positions = joint_positions(message, self.recording.joint_names)
+        if positions is not None:
+            self.recording.joint_stamps_s.append(seconds(message.header.stamp))
+            self.recording.joint_positions.append(positions)
 
     def _on_image(self, _message: Image) -> None:
         self.recording.images += 1
@@ -191,10 +190,10 @@ class Operator(Node):
         self.recording.policy = message.policy
         self.recording.chunks.append(
             RecordedChunk(
-                _seconds(message.observation_stamp),
-                self.get_clock().now().nanoseconds * 1e-9,
-                Duration.from_msg(message.step).nanoseconds * 1e-9,
-                np.array([row.positions for row in message.positions]),
+                seconds(message.observation_stamp),
+                self.now_s(),
+                seconds(message.step),
+                rows_array(message.positions),
                 message.latency.total,
             )
         )
@@ -203,7 +202,7 @@ class Operator(Node):
         self.state = message
         self.recording.queue.append(
             QueueSample(
-                _seconds(message.header.stamp),
+                seconds(message.header.stamp),
                 mode_name(message),
                 message.queue_depth,
                 message.queue_time,
@@ -215,10 +214,9 @@ class Operator(Node):
         self.scene = message
         self.recording.scene_seed = message.seed
         self.recording.real_time_factors.append(message.real_time_factor)
-        self.recording.object_stamps_s.append(_seconds(message.header.stamp))
-        for name, pose in zip(message.object_names, message.object_poses, strict=True):
-            p, q = pose.position, pose.orientation
-            row = np.array([p.x, p.y, p.z, q.w, q.x, q.y, q.z])
+        self.recording.object_stamps_s.append(seconds(message.header.stamp))
+        for name, pose in object_poses(message).items():
+            row = np.concatenate([pose.position, pose.quaternion])
             self.recording.object_poses.setdefault(name, []).append(row)
 
 
