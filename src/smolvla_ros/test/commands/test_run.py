@@ -9,11 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from smolvla_ros.commands.evaluate import wilson_interval
+
+from so100_hardware import Bus
 
 INSTRUCTION = "instruction:=put the red cube in the blue box"
 
@@ -94,18 +98,43 @@ def test_the_scripted_policy_does_the_task_and_the_report_says_so(start, tmp_pat
     assert not [line for line in run.lines if "Traceback" in line]
 
 
-@pytest.mark.parametrize("victim", ["policy", "executor", "so100_driver", "simulator"])
-def test_a_killed_node_is_told_and_the_arm_holds(start, victim: str) -> None:
-    run = start(INSTRUCTION, "seed:=8")
+def kill(run: SmolvlaRun, victim: str) -> None:
+    """SIGKILL to a node in the middle of a task."""
     pid = int(run.wait_for(rf"{victim} (\d+)")[1])
     run.wait_for(r"running +queue")
     os.kill(pid, signal.SIGKILL)
     run.wait_for(rf"node {victim} was killed by SIGKILL")
+
+
+@pytest.mark.parametrize("victim", ["policy", "executor"])
+def test_a_killed_node_is_told_and_the_arm_holds(start, victim: str) -> None:
+    run = start(INSTRUCTION, "seed:=8")
+    kill(run, victim)
     assert run.finish() == 1
-    if victim in ("policy", "executor"):
-        assert "it holds" in run.output
-    else:
-        assert "it holds" in run.output or "no joint states come any more" in run.output
+    assert "it holds" in run.output
+
+
+def test_a_killed_driver_is_told_and_the_servos_hold_with_torque(start, tmp_path: Path) -> None:
+    run = start(INSTRUCTION, "seed:=8")
+    kill(run, "so100_driver")
+    port = yaml.safe_load((tmp_path / "out/logs/simulator.yaml").read_text())["/**"]["ros__parameters"]["usb_port"]
+    ids = [1, 2, 3, 4, 5, 6]
+    with Bus(port) as bus:
+        time.sleep(1.0)  # the servos reach the last goal
+        before = bus.sync_read(ids, "present_position")
+        assert set(bus.sync_read(ids, "torque_enable").values()) == {1}
+        time.sleep(0.5)
+        after = bus.sync_read(ids, "present_position")
+    assert max(abs(after[i] - before[i]) for i in ids) <= 5
+    assert run.finish() == 1
+    assert "no joint states come any more" in run.output
+
+
+def test_a_killed_simulator_is_told(start) -> None:
+    run = start(INSTRUCTION, "seed:=8")
+    kill(run, "simulator")
+    assert run.finish() == 1
+    assert "no joint states come any more" in run.output
 
 
 def test_an_instruction_that_the_policy_does_not_know_is_refused_with_what_it_knows(start) -> None:
