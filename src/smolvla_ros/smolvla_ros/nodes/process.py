@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -26,9 +27,15 @@ def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]
     node = None
     try:
         node = make()
+        # from here on a signal is looked at between two callbacks: raised inside one it would come out of rclpy's
+        # bindings as some other error
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
+        while not stop.is_set():
+            executor.spin_once()  # the node's own timers wake it
     except (*operator_errors, *PARAMETER_ERRORS) as error:
         rclpy.logging.get_logger(node.get_name() if node else "smolvla").fatal(str(error))
         sys.exit(2)

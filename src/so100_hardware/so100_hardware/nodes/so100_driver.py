@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
@@ -181,7 +182,15 @@ def main() -> None:
     code = 0
     try:
         node = So100Driver()
-        rclpy.spin(node)
+        # from here on a signal is looked at between two cycles: raised inside one it would come out of rclpy's
+        # bindings as some other error
+        stop = threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not stop.is_set():
+            executor.spin_once()
     except (BusError, DescriptionError) as error:
         logger.fatal(str(error))
         code = FATAL_EXIT_CODE
