@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-
-
-def project(linear: nn.Linear, x: Tensor) -> Tensor:
-    """A Linear in its own weights' type: checkpoints mix float32 and bfloat16 layers."""
-    return linear(x.to(linear.weight.dtype))
+from torch import Tensor
+from torch.nn import functional
 
 
 def split_heads(x: Tensor, head_dim: int) -> Tensor:
     """(batch, length, heads * head_dim) to (batch, heads, length, head_dim)."""
     return x.unflatten(-1, (-1, head_dim)).transpose(1, 2)
+
+
+def full_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Every row sees every row: (batch, heads, length, head_dim) each to (batch, length, heads * head_dim)."""
+    attended = functional.scaled_dot_product_attention(queries, keys, values)
+    return attended.transpose(1, 2).flatten(2)
 
 
 def grouped_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from smolvla_ros.model.linear import Linear
+
 
 def pixel_shuffle(patches: Tensor, factor: int) -> Tensor:
     """(batch, side * side, width) to (batch, (side / factor)^2, width * factor^2).
@@ -21,7 +23,7 @@ class Projection(nn.Module):
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(width_in, width_out, bias=False)
+        self.proj = Linear(width_in, width_out, bias=False)
 
 
 class Connector(nn.Module):

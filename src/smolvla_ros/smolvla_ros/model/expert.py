@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from smolvla_ros.model.attention import grouped_attention
 from smolvla_ros.model.config import SmolVLAConfig, TextConfig, expert_mlp_width, expert_width
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.language import Block, KeysAndValues, RMSNorm
-from smolvla_ros.model.rope import rotary_angles, rotate
+from smolvla_ros.model.rope import Angles, rotary_angles
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,15 @@ class Memory:
     """What the expert reads of one observation; the same in every denoising step.
 
     layers: keys and values (batch, key-value heads, rows, head_dim) for each expert layer, projected where it crosses.
-    valid: (batch, rows) bool, None where every row is. count: (batch,) valid rows: the first action's position.
+    own_angles: of the actions among all rows; crossing_angles: of the actions counted from 0.
+    sees_prefix: (batch, chunk, rows) bool, None where every row is seen; sees_all: (batch or 1, chunk, rows + chunk).
     """
 
     layers: Sequence[KeysAndValues]
-    valid: Tensor | None
-    count: Tensor
+    own_angles: Angles
+    crossing_angles: Angles
+    sees_prefix: Tensor | None
+    sees_all: Tensor
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class ActionExpert(nn.Module):
     def __init__(self, config: SmolVLAConfig, text: TextConfig) -> None:
         super().__init__()
         self.plan = expert_layers(config, text)
-        self.width = expert_width(config, text)
+        self.width, self.chunk = expert_width(config, text), config.chunk_size
         inner, memory_width = expert_mlp_width(self.width), text.num_key_value_heads * text.head_dim
         blocks = (Block(self.width, inner, text, memory_width if layer.crosses else None) for layer in self.plan)
         self.layers = nn.ModuleList(blocks)  # type: ignore[assignment]
@@ -94,35 +96,28 @@ class ActionExpert(nn.Module):
         """The memory of one observation from the language model's keys and values; valid (batch, rows) bool."""
         layers = []
         for place, block in zip(self.plan, self.layers, strict=True):
-            keys, values = cache[place.language_index]
-            if place.crosses:  # once for all denoising steps
-                keys, values = block.keys_and_values(keys.transpose(1, 2).flatten(2), values.transpose(1, 2).flatten(2))
-            layers.append((keys, values))
-        return Memory(layers, None if bool(valid.all()) else valid, valid.sum(dim=1))
+            seen = cache[place.language_index]
+            layers.append(block.project_memory(*seen) if place.crosses else seen)  # once for all denoising steps
+        steps, head_dim = torch.arange(self.chunk, device=valid.device), self.layers[0].head_dim
+        causal = (steps[:, None] >= steps)[None]
+        everything = bool(valid.all())
+        sees_prefix = valid[: 1 if everything else None, None, :].expand(-1, self.chunk, -1)
+        return Memory(
+            layers,
+            own_angles=rotary_angles(valid.sum(dim=1)[:, None] + steps, head_dim),
+            crossing_angles=rotary_angles(steps[None], head_dim),
+            sees_prefix=None if everything else sees_prefix,
+            sees_all=torch.cat([sees_prefix, causal.expand(len(sees_prefix), -1, -1)], dim=2),
+        )
 
     def forward(self, actions: Tensor, memory: Memory) -> Tensor:
-        chunk, rows = actions.shape[1], memory.layers[0][0].shape[2]
-        steps = torch.arange(chunk, device=actions.device)
-        crossing_angles = rotary_angles(steps[None], self.layers[0].head_dim)
-        own_angles = rotary_angles(memory.count[:, None] + steps, self.layers[0].head_dim)
-
-        sees_prefix = None if memory.valid is None else memory.valid[:, None, :].expand(-1, chunk, -1)
-        causal = (steps[:, None] >= steps)[None]
-        if sees_prefix is None:
-            sees_all = torch.cat([causal.new_ones(1, chunk, rows), causal], dim=2)
-        else:
-            sees_all = torch.cat([sees_prefix, causal.expand(sees_prefix.shape[0], -1, -1)], dim=2)
-
         hidden = actions
-        for place, block, (keys, values) in zip(self.plan, self.layers, memory.layers, strict=True):
-            normed = block.input_layernorm(hidden)
-            queries = block.queries(normed)
+        for place, block, seen in zip(self.plan, self.layers, memory.layers, strict=True):
             if place.crosses:
-                attended = grouped_attention(rotate(queries, crossing_angles), keys, values, sees_prefix)
+                queries = block.queries(hidden, memory.crossing_angles)
+                attended = block.attend(queries, [seen], memory.sees_prefix)
             else:
-                own_keys, own_values = block.keys_and_values(normed, normed)
-                keys = torch.cat([keys, rotate(own_keys, own_angles)], dim=2)
-                values = torch.cat([values, own_values], dim=2)
-                attended = grouped_attention(rotate(queries, own_angles), keys, values, sees_all)
+                queries, keys, values = block.queries_keys_values(hidden, memory.own_angles)
+                attended = block.attend(queries, [seen, (keys, values)], memory.sees_all)
             hidden = block.finish(hidden, attended)
         return self.norm(hidden)

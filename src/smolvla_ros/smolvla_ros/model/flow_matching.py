@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smolvla_ros.model.attention import project
 from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.connector import Connector
 from smolvla_ros.model.expert import ActionExpert, Memory, language_layer_count
 from smolvla_ros.model.inputs import ModelInputs
 from smolvla_ros.model.language import LanguageModel
+from smolvla_ros.model.linear import Linear
 from smolvla_ros.model.prefix import Prefix, block_mask, join
 from smolvla_ros.model.vision import VisionTower
 
@@ -64,11 +64,11 @@ class FlowMatching(nn.Module):
         text_width = backbone.text.hidden_size
         self.vlm_with_expert = BackboneAndExpert(config, backbone)
         width = self.expert.width
-        self.state_proj = nn.Linear(config.max_state_dim, text_width)
-        self.action_in_proj = nn.Linear(config.max_action_dim, width)
-        self.action_time_mlp_in = nn.Linear(2 * width, width)
-        self.action_time_mlp_out = nn.Linear(width, width)
-        self.action_out_proj = nn.Linear(width, config.max_action_dim)
+        self.state_proj = Linear(config.max_state_dim, text_width)
+        self.action_in_proj = Linear(config.max_action_dim, width)
+        self.action_time_mlp_in = Linear(2 * width, width)
+        self.action_time_mlp_out = Linear(width, width)
+        self.action_out_proj = Linear(width, config.max_action_dim)
 
     @property
     def backbone(self) -> VisionLanguageModel:
@@ -115,7 +115,7 @@ class FlowMatching(nn.Module):
                 parts.append(special(fake))
         language = embed(inputs.tokens)
         parts.append((language * math.sqrt(language.shape[-1]), inputs.token_valid))
-        state = project(self.state_proj, inputs.state)[:, None]
+        state = self.state_proj(inputs.state)[:, None]
         return join(parts, (state, always))
 
     def remember(self, inputs: ModelInputs) -> Memory:
@@ -136,11 +136,11 @@ class FlowMatching(nn.Module):
 
     def velocity(self, x_t: Tensor, time_embedding: Tensor, memory: Memory) -> Tensor:
         """The flow, float32, at x_t (batch, chunk, max_action_dim); time_embedding (batch or 1, chunk or 1, width)."""
-        actions = project(self.action_in_proj, x_t)
+        actions = self.action_in_proj(x_t)
         time = time_embedding.to(actions.dtype).expand_as(actions)
-        fused = functional.silu(project(self.action_time_mlp_in, torch.cat([actions, time], dim=2)))
-        features = self.expert(project(self.action_time_mlp_out, fused), memory)
-        return project(self.action_out_proj, features.float()).float()
+        fused = functional.silu(self.action_time_mlp_in(torch.cat([actions, time], dim=2)))
+        features = self.expert(self.action_time_mlp_out(fused), memory)
+        return self.action_out_proj(features.float()).float()
 
     def sample(self, memory: Memory, noise: Tensor, num_steps: int) -> Tensor:
         """Euler from noise (batch, chunk, max_action_dim) at time 1 to actions at time 0."""

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smolvla_ros.model.attention import grouped_attention, project, split_heads
+from smolvla_ros.model.attention import grouped_attention, split_heads
 from smolvla_ros.model.config import TextConfig
-from smolvla_ros.model.rope import rotary_angles, rotate
+from smolvla_ros.model.linear import Linear
+from smolvla_ros.model.rope import Angles, rotary_angles, rotate
 
 KeysAndValues = tuple[Tensor, Tensor]
 """Keys, rotated, and values of one layer, each (batch, key-value heads, rows, head_dim)."""
@@ -38,12 +39,11 @@ class SwiGLU(nn.Module):
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(width, inner, bias=False)
-        self.up_proj = nn.Linear(width, inner, bias=False)
-        self.down_proj = nn.Linear(inner, width, bias=False)
+        self.gate_proj = Linear(width, inner, bias=False)
+        self.up_proj = Linear(width, inner, bias=False)
+        self.down_proj = Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.to(self.gate_proj.weight.dtype)
         return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -53,10 +53,10 @@ class Projections(nn.Module):
     def __init__(self, width: int, memory_width: int, text: TextConfig) -> None:
         super().__init__()
         inner, grouped = text.num_attention_heads * text.head_dim, text.num_key_value_heads * text.head_dim
-        self.q_proj = nn.Linear(width, inner, bias=False)
-        self.k_proj = nn.Linear(memory_width, grouped, bias=False)
-        self.v_proj = nn.Linear(memory_width, grouped, bias=False)
-        self.o_proj = nn.Linear(inner, width, bias=False)
+        self.q_proj = Linear(width, inner, bias=False)
+        self.k_proj = Linear(memory_width, grouped, bias=False)
+        self.v_proj = Linear(memory_width, grouped, bias=False)
+        self.o_proj = Linear(inner, width, bias=False)
 
 
 class Block(nn.Module):
@@ -70,20 +70,37 @@ class Block(nn.Module):
         self.post_attention_layernorm = RMSNorm(width, text.rms_norm_eps)
         self.mlp = SwiGLU(width, inner)
 
-    def queries(self, normed: Tensor) -> Tensor:
-        """(batch, length, width) to (batch, heads, length, head_dim), not yet rotated."""
-        return split_heads(project(self.self_attn.q_proj, normed), self.head_dim)
+    def queries(self, hidden: Tensor, angles: Angles) -> Tensor:
+        """Hidden states (batch, length, width) to queries (batch, heads, length, head_dim), rotated."""
+        return rotate(split_heads(self.self_attn.q_proj(self.input_layernorm(hidden)), self.head_dim), angles)
 
-    def keys_and_values(self, keys_from: Tensor, values_from: Tensor) -> KeysAndValues:
-        """(batch, rows, memory_width) each to (batch, key-value heads, rows, head_dim) each, not yet rotated."""
+    def keys_and_values(self, hidden: Tensor, angles: Angles) -> KeysAndValues:
+        """Hidden states (batch, length, width) to (batch, key-value heads, length, head_dim) each, keys rotated."""
+        keys, values = self._project(*2 * [self.input_layernorm(hidden)])
+        return rotate(keys, angles), values
+
+    def queries_keys_values(self, hidden: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
+        """`queries` and `keys_and_values` of the same hidden states."""
+        return self.queries(hidden, angles), *self.keys_and_values(hidden, angles)
+
+    def project_memory(self, keys: Tensor, values: Tensor) -> KeysAndValues:
+        """What a crossing layer reads: another layer's keys and values, heads side by side, projected once more."""
+        return self._project(keys.transpose(1, 2).flatten(2), values.transpose(1, 2).flatten(2))
+
+    def _project(self, keys_from: Tensor, values_from: Tensor) -> KeysAndValues:
         return (
-            split_heads(project(self.self_attn.k_proj, keys_from), self.head_dim),
-            split_heads(project(self.self_attn.v_proj, values_from), self.head_dim),
+            split_heads(self.self_attn.k_proj(keys_from), self.head_dim),
+            split_heads(self.self_attn.v_proj(values_from), self.head_dim),
         )
+
+    def attend(self, queries: Tensor, seen: Sequence[KeysAndValues], visible: Tensor | None) -> Tensor:
+        """Attention over the parts of `seen` in order, as (batch, length, heads * head_dim)."""
+        keys, values = seen[0] if len(seen) == 1 else (torch.cat(parts, dim=2) for parts in zip(*seen, strict=True))
+        return grouped_attention(queries, keys, values, visible)
 
     def finish(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """What follows attention: output projection, residual, norm, MLP, residual. The projection's type goes on."""
-        out = project(self.self_attn.o_proj, attended)
+        out = self.self_attn.o_proj(attended)
         hidden = (out + hidden).to(out.dtype)
         return hidden + self.mlp(self.post_attention_layernorm(hidden))
 
@@ -107,12 +124,8 @@ class LanguageModel(nn.Module):
         """
         hidden, cache = prefix, []
         angles = rotary_angles(positions, self.layers[0].head_dim)
-        for layer in self.layers:
-            normed = layer.input_layernorm(hidden)
-            keys, values = layer.keys_and_values(normed, normed)
-            keys = rotate(keys, angles)
-            cache.append((keys, values))
-            if len(cache) < len(self.layers):
-                attended = grouped_attention(rotate(layer.queries(normed), angles), keys, values, visible)
-                hidden = layer.finish(hidden, attended)
-        return cache
+        for layer in self.layers[:-1]:
+            queries, *own = layer.queries_keys_values(hidden, angles)
+            cache.append((own[0], own[1]))
+            hidden = layer.finish(hidden, layer.attend(queries, cache[-1:], visible))
+        return [*cache, self.layers[-1].keys_and_values(hidden, angles)]
