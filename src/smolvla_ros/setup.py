@@ -1,8 +1,18 @@
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 NAME = "smolvla_ros"
+
+# A plain C library, loaded by engines/cpu_kernels.py; without a compiler that builds it torch's own operators are used.
+CPU_KERNELS = Extension(
+    f"{NAME}.engines._cpu_kernels",
+    sources=sorted(str(p) for p in Path("kernels").glob("*.cpp")),
+    depends=sorted(str(p) for p in Path("kernels").glob("*.hpp")),
+    extra_compile_args=["-O3", "-fopenmp", "-std=c++17", "-fvisibility=hidden", "-Wall", "-Wextra"],
+    extra_link_args=["-fopenmp"],
+    optional=True,
+)
 
 setup(
     name=NAME,
@@ -10,6 +20,7 @@ setup(
     description="SmolVLA for ROS 2",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    ext_modules=[CPU_KERNELS],
     package_data={NAME: ["config/*", "py.typed"]},
     python_requires=">=3.10",
     install_requires=[

@@ -1,0 +1,1 @@
+"""Ways to run the model's layers faster than the plain torch modules do."""
