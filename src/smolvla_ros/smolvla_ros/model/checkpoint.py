@@ -1,130 +1,132 @@
-"""A checkpoint's folder in the public layout, read and written.
+"""A checkpoint in the public layout, read and written.
 
-    checkpoint = load_checkpoint(folder)        # raises CheckpointError, before any chunk is made
-    save_checkpoint(checkpoint, other_folder)   # loads in LeRobot too
+    checkpoint = load_checkpoint(folder)                    # raises CheckpointError, before any chunk is made
+    checkpoint = load_checkpoint("lerobot/smolvla_base")    # a model of the hub, here or in its cache
+    save_checkpoint(checkpoint, other_folder)               # loads in LeRobot too
 
 config.json, model.safetensors, policy_preprocessor.json, policy_postprocessor.json with their state files, and either
 a folder named by `vlm_model_name` with the backbone's config.json and tokenizer, or the tokenizer beside config.json.
+Shards, adapters and what earlier LeRobot versions wrote are read too, and written in this layout.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smolvla_ros.model.config import DEFAULT_BACKBONE, SMOLVLM2_500M, BackboneConfig, SmolVLAConfig
-from smolvla_ros.model.errors import CheckpointError, mismatch
+from smolvla_ros.model.checkpoint_files import CONFIG_FILE, CheckpointFiles, find_files
+from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.expert import expert_layers
-from smolvla_ros.model.json_file import read_json, write_json
+from smolvla_ros.model.json_file import write_json
 from smolvla_ros.model.processors import Processors, read_processors, write_processors
 from smolvla_ros.model.smolvla import SmolVLA
-from smolvla_ros.model.tokenizer import TOKENIZER_FILE, InstructionTokenizer
+from smolvla_ros.model.tokenizer import InstructionTokenizer
+from smolvla_ros.model.tokenizer_source import find_tokenizer
 from smolvla_ros.model.uninitialised import uninitialised
-from smolvla_ros.model.weights import WEIGHTS_FILE, load_weights, read_lm_head, save_weights
+from smolvla_ros.model.weights import (
+    DTYPES,
+    WEIGHTS_FILE,
+    Weights,
+    load_weights,
+    read_lm_head,
+    read_statistics,
+    save_weights,
+)
 
-CONFIG_FILE = "config.json"
 EMBODIMENT_FILE = "embodiment.yaml"
+BACKBONE_FOLDER = "backbone"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`path` is where it was loaded from, None where it was made in memory."""
+    """`path` is the folder that it was loaded from, `weights` its files; None where it was made in memory."""
 
     path: Path | None
     model: SmolVLA
     processors: Processors
     tokenizer: InstructionTokenizer
+    weights: Weights | None = None
 
     @property
     def config(self) -> SmolVLAConfig:
         return self.model.config
 
 
-def load_checkpoint(folder: str | Path, device: str = "cpu") -> Checkpoint:
-    """Reads a folder. Raises CheckpointError naming file and field, what was expected and found, and what to do."""
-    folder = Path(folder)
-    config = load_config(folder)
-    load_backbone(folder, config)
-    processors = read_processors(folder, config)
-    tokenizer_folder = _tokenizer_folder(folder, config)
-    tokenizer = InstructionTokenizer.from_folder(tokenizer_folder, processors.max_length, processors.newline)
-    model = load_model(folder, device)
-    tokenizer.check(model.backbone.text.vocab_size, str(tokenizer_folder / TOKENIZER_FILE))
+def load_checkpoint(
+    source: str | Path,
+    device: str = "cpu",
+    dtype: str | None = None,
+    statistics: str | Path | Sequence[str] = (),
+) -> Checkpoint:
+    """Reads a folder or a model of the hub. Raises CheckpointError naming file and field, expected, found and remedy.
+
+    dtype: "float32", "bfloat16" or "float16" for all weights; None keeps each in the file's type.
+    statistics: names of those to take in place of the checkpoint's own (see statistics_source).
+    """
+    if dtype is not None and dtype not in DTYPES:
+        raise mismatch("dtype", ", ".join(DTYPES), dtype, "name one of them")
+    names = [str(statistics)] if isinstance(statistics, str | Path) else list(statistics)
+    files = find_files(source)
+    config = files.config()
+    backbone = files.backbone(config)
+    weights = files.weights(config)
+    processors = read_processors(files.processor_folder, config, read_statistics(weights), names)
+    tokenizer, found_at = find_tokenizer(
+        files.folders, config.vlm_model_name, processors.max_length, processors.newline
+    )
+    tokenizer.check(backbone.text.vocab_size, found_at)
+    model = empty_model(files, config, backbone)
+    if files.adapter:
+        files.adapter.check(weights)
+    load_weights(model, weights, files.adapter, dtype)
     if config.add_image_special_tokens:
         model.model.image_token_ids = tokenizer.image_token_ids()
-    return Checkpoint(folder, model, processors, tokenizer)
+    model = model.to(device).eval().requires_grad_(False)
+    return Checkpoint(files.folder, model, processors, tokenizer, weights)
 
 
-def load_config(folder: Path) -> SmolVLAConfig:
-    """The folder's config.json alone. Raises CheckpointError."""
-    path = folder / CONFIG_FILE
-    return SmolVLAConfig.from_json(read_json(path, "give the folder of a SmolVLA checkpoint"), str(path))
-
-
-def load_model(folder: str | Path, device: str = "cpu") -> SmolVLA:
-    """The model alone, for normalised batches: needs neither tokenizer nor statistics. Raises CheckpointError."""
-    folder = Path(folder)
-    config = load_config(folder)
-    backbone = load_backbone(folder, config)
-    expert_layers(config, backbone.text, str(folder / CONFIG_FILE))
-    _check_image_size(config, backbone, folder)
+def empty_model(files: CheckpointFiles, config: SmolVLAConfig, backbone: BackboneConfig) -> SmolVLA:
+    """Shapes and names without values. Raises CheckpointError where config.json describes no possible model."""
+    expert_layers(config, backbone.text, str(files.config_path))
+    _check_image_size(config, backbone, files.config_path)
     with uninitialised():
-        model = SmolVLA(config, backbone)
-    load_weights(model, folder / WEIGHTS_FILE)
-    return model.to(device).eval().requires_grad_(False)
-
-
-def load_backbone(folder: Path, config: SmolVLAConfig) -> BackboneConfig:
-    """The backbone's size: from the folder that `vlm_model_name` names, or known by name. Raises CheckpointError."""
-    name = config.vlm_model_name
-    for candidate in (folder / name, Path(name)):
-        path = candidate / CONFIG_FILE
-        if path.is_file():
-            return BackboneConfig.from_json(read_json(path, "use the backbone's own config.json"), str(path))
-    if name == DEFAULT_BACKBONE:
-        return SMOLVLM2_500M
-    raise mismatch(
-        f"{folder / CONFIG_FILE}: vlm_model_name",
-        f"a folder with a config.json, or {DEFAULT_BACKBONE}",
-        name,
-        "put the backbone's config.json into a folder of the checkpoint and name that folder",
-    )
+        return SmolVLA(config, backbone)
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
     """Writes the public layout; weights in the types they have. The unused lm_head follows from where it was loaded."""
-    folder, config = Path(folder), checkpoint.config
+    folder, backbone = Path(folder), checkpoint.model.backbone
+    config = _self_contained(checkpoint.config, backbone)
     folder.mkdir(parents=True, exist_ok=True)
-    source = checkpoint.path / WEIGHTS_FILE if checkpoint.path else None
-    save_weights(checkpoint.model, folder / WEIGHTS_FILE, read_lm_head(source) if source else None)
+    lm_head = read_lm_head(checkpoint.weights) if checkpoint.weights else None
+    save_weights(checkpoint.model, folder / WEIGHTS_FILE, lm_head)
     write_json(folder / CONFIG_FILE, config.to_json())
     write_processors(folder, checkpoint.processors, config)
-    if checkpoint.model.backbone.raw:
+    if backbone.raw:
         own = folder / config.vlm_model_name
-        write_json(own / CONFIG_FILE, dict(checkpoint.model.backbone.raw))
+        write_json(own / CONFIG_FILE, dict(backbone.raw))
         checkpoint.tokenizer.save(own)
     else:
         checkpoint.tokenizer.save(folder)
 
 
-def _tokenizer_folder(folder: Path, config: SmolVLAConfig) -> Path:
-    candidates = (folder / config.vlm_model_name, folder, Path(config.vlm_model_name))
-    for candidate in candidates:
-        if (candidate / TOKENIZER_FILE).is_file():
-            return candidate
-    raise CheckpointError(
-        f"{folder}: expected {TOKENIZER_FILE}, found none; copy {TOKENIZER_FILE} and tokenizer_config.json of "
-        f"{config.vlm_model_name} into the checkpoint's folder"
-    )
+def _self_contained(config: SmolVLAConfig, backbone: BackboneConfig) -> SmolVLAConfig:
+    """With the backbone's folder inside the checkpoint, and no word of an adapter: what is saved holds it merged."""
+    name = Path(config.vlm_model_name)
+    outside = bool(backbone.raw) and (name.is_absolute() or ".." in name.parts)
+    raw = {**config.raw, "use_peft": False} if config.raw.get("use_peft") else config.raw
+    return replace(config, vlm_model_name=BACKBONE_FOLDER if outside else config.vlm_model_name, raw=raw)
 
 
-def _check_image_size(config: SmolVLAConfig, backbone: BackboneConfig, folder: Path) -> None:
+def _check_image_size(config: SmolVLAConfig, backbone: BackboneConfig, path: Path) -> None:
     """Image tokens are blocks of scale_factor^2 patches, and no image may have more patches than the tower knows."""
     side = config.resize_imgs_with_padding[0] if config.resize_imgs_with_padding else backbone.vision.image_size
     block = backbone.vision.patch_size * backbone.scale_factor
     if side % block or side > backbone.vision.image_size:
         raise mismatch(
-            f"{folder / CONFIG_FILE}: resize_imgs_with_padding",
+            f"{path}: resize_imgs_with_padding",
             f"a multiple of {block} up to {backbone.vision.image_size}",
             side,
             "use the size that it was trained with",

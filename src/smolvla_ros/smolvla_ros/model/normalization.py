@@ -18,6 +18,11 @@ REQUIRED_STATISTICS = {
     "QUANTILES": ("q01", "q99"),
     "QUANTILE10": ("q10", "q90"),
 }
+WAYS_OUT = (
+    "fine-tune it on a dataset of this arm, or name the statistics that it was trained with: smolvla convert SOURCE "
+    "TARGET --statistics NAME, a LeRobot dataset's folder, its stats.json, or a name found here (so100-blue of "
+    "so100-blue.buffer.action); states and actions may come from two names"
+)
 
 Statistics = Mapping[str, Mapping[str, Tensor]]
 """Feature name -> statistic name -> values."""
@@ -78,14 +83,13 @@ def make_normalizer(
             found = ", ".join(sorted(f"{key}.{stat}" for key, stats in statistics.items() for stat in stats)) or "none"
             raise CheckpointError(
                 f"{where}: expected the statistics {feature}.{name}, found {found}; a policy without its dataset's "
-                "statistics cannot be run on an arm: fine-tune it on a dataset of this arm, or write the statistics of "
-                f"the dataset that it was trained on into this file under {feature}.*"
+                f"statistics cannot be run on an arm: {WAYS_OUT}"
             )
         if tuple(value.shape) != (width,):
             remedy = "use the statistics of the dataset that it was trained on"
             raise mismatch(f"{where}: {feature}.{name}", f"{width} values", f"shape {list(value.shape)}", remedy)
         if not torch.isfinite(value.float()).all():
-            remedy = "the statistics were never set: take those of the dataset that it was trained on"
+            remedy = f"the statistics were never set: {WAYS_OUT}"
             raise mismatch(f"{where}: {feature}.{name}", "finite values", value.tolist(), remedy)
         values.append(value.float())
     if mode == "MEAN_STD" and not (values[1] > 0).all():

@@ -1,11 +1,12 @@
 """policy_preprocessor.json and policy_postprocessor.json: camera renames, tokenizer settings, statistics.
 
 The files list steps; each step may name a safetensors file with its state. Step order and file names follow the json.
+A checkpoint of before LeRobot 0.4 has neither file: its statistics were among the weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.normalization import EPSILON, Normalizer, Statistics, make_normalizer
-from smolvla_ros.model.weights import read_tensors
+from smolvla_ros.model.statistics_source import by_owner, named_statistics
+from smolvla_ros.model.tensor_file import read_tensors
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor", "policy_postprocessor"
 NORMALIZER, UNNORMALIZER = "normalizer_processor", "unnormalizer_processor"
@@ -38,23 +40,71 @@ class Processors:
     statistics: Statistics
 
 
-def read_processors(folder: Path, config: SmolVLAConfig) -> Processors:
-    """Raises CheckpointError where a file, a step or the statistics of state or action are missing or wrong."""
-    pre = _steps(folder / f"{PREPROCESSOR}.json", (RENAME, NEW_LINE, TOKENIZER, NORMALIZER))
-    post = _steps(folder / f"{POSTPROCESSOR}.json", (UNNORMALIZER,))
+@dataclass(frozen=True)
+class ProcessorFiles:
+    """Both files as read, before their statistics are looked at. `where`: the file to name, of states and of actions.
+
+    held: feature -> statistics of that feature's file.
+    """
+
+    rename_map: Mapping[str, str]
+    newline: bool
+    max_length: int
+    settings: Mapping[str, tuple[str, float]]
+    where: Mapping[str, str]
+    held: Mapping[str, Statistics]
+
+    def normalizer(
+        self, feature: str, config: SmolVLAConfig, names: Sequence[str] = ()
+    ) -> tuple[Normalizer, Statistics]:
+        """Of STATE or ACTION, and the statistics that it was taken from. Raises CheckpointError."""
+        mode, epsilon = self.settings[feature]
+        statistics, where = self.held[feature], self.where[feature]
+        if names:
+            both = {**self.held[ACTION], **self.held[STATE]}
+            statistics = named_statistics(names, both, where)
+        width = config.state_dim if feature == STATE else config.action_dim
+        return make_normalizer(mode, feature, width, statistics, where, epsilon), statistics
+
+
+def read_processors(
+    folder: Path, config: SmolVLAConfig, in_weights: Statistics | None = None, names: Sequence[str] = ()
+) -> Processors:
+    """Raises CheckpointError where a file, a step or the statistics of state or action are missing or wrong.
+
+    in_weights: statistics found among the weights, taken where there are no files. names: statistics to take instead
+    of the checkpoint's own (see statistics_source).
+    """
+    files = read_processor_files(folder, config, in_weights)
+    state, statistics = files.normalizer(STATE, config, names)
+    action, others = files.normalizer(ACTION, config, names)
+    return Processors(files.rename_map, files.newline, files.max_length, state, action, {**others, **statistics})
+
+
+def read_processor_files(folder: Path, config: SmolVLAConfig, in_weights: Statistics | None = None) -> ProcessorFiles:
+    """Raises CheckpointError where a file is missing or has a step that is not known here."""
     if config.normalization("VISUAL") != "IDENTITY":
         found = config.normalization("VISUAL")
         raise mismatch(f"{folder / 'config.json'}: normalization_mapping.VISUAL", "IDENTITY", found, "correct it")
-    state, statistics = _normalizer(folder, PREPROCESSOR, pre, NORMALIZER, config, STATE)
-    action, _ = _normalizer(folder, POSTPROCESSOR, post, UNNORMALIZER, config, ACTION)
-    return Processors(
-        rename_map=_rename_map(folder / f"{PREPROCESSOR}.json", pre),
+    if not has_processor_files(folder):
+        return _without_files(folder, config, in_weights or {})
+    pre_path, post_path = folder / f"{PREPROCESSOR}.json", folder / f"{POSTPROCESSOR}.json"
+    pre = _steps(pre_path, (RENAME, NEW_LINE, TOKENIZER, NORMALIZER))
+    post = _steps(post_path, (UNNORMALIZER,))
+    state, where_state, held_state = _normalizer_step(pre_path, pre, NORMALIZER, config, "STATE")
+    action, where_action, held_action = _normalizer_step(post_path, post, UNNORMALIZER, config, "ACTION")
+    return ProcessorFiles(
+        rename_map=_rename_map(pre_path, pre),
         newline=NEW_LINE in pre,
-        max_length=_max_length(folder / f"{PREPROCESSOR}.json", pre, config.tokenizer_max_length),
-        state=state,
-        action=action,
-        statistics=statistics,
+        max_length=_max_length(pre_path, pre, config.tokenizer_max_length),
+        settings={STATE: state, ACTION: action},
+        where={STATE: where_state, ACTION: where_action},
+        held={STATE: held_state, ACTION: held_action},
     )
+
+
+def has_processor_files(folder: Path) -> bool:
+    return any((folder / f"{name}.json").exists() for name in (PREPROCESSOR, POSTPROCESSOR))
 
 
 def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig) -> None:
@@ -143,25 +193,33 @@ def _max_length(path: Path, steps: Mapping[str, _Step], default: int) -> int:
     return value
 
 
-def _normalizer(
-    folder: Path, file: str, steps: Mapping[str, _Step], name: str, config: SmolVLAConfig, feature: str
-) -> tuple[Normalizer, Statistics]:
-    path = folder / f"{file}.json"
+def _normalizer_step(
+    path: Path, steps: Mapping[str, _Step], name: str, config: SmolVLAConfig, kind: str
+) -> tuple[tuple[str, float], str, Statistics]:
+    """(mode, epsilon), the file with the statistics, and all statistics of that file."""
     step = steps.get(name)
     if step is None:
         raise mismatch(f"{path}: steps", f"a {name}", "none", REMEDY)
-    kind, width = ("STATE", config.state_dim) if feature == STATE else ("ACTION", config.action_dim)
     norm_map, epsilon = step.settings.get("norm_map"), step.settings.get("eps", EPSILON)
     if norm_map is not None and not isinstance(norm_map, Mapping):
         raise mismatch(f"{path}: {name}.norm_map", "a mapping", norm_map, REMEDY)
     if not isinstance(epsilon, float) or not 0 <= epsilon < 1:
         raise mismatch(f"{path}: {name}.eps", "a number from 0 to 1", epsilon, REMEDY)
     mode = (norm_map or {}).get(kind, config.normalization(kind))
-    statistics: dict[str, dict[str, Any]] = {}
-    where = path
-    if step.state_file is not None:
-        where = folder / step.state_file
-        for key, value in read_tensors(where).items():
-            owner, _, statistic = key.rpartition(".")
-            statistics.setdefault(owner, {})[statistic] = value
-    return make_normalizer(mode, feature, width, statistics, str(where), epsilon), statistics
+    if step.state_file is None:
+        return (mode, epsilon), str(path), {}
+    where = path.parent / step.state_file
+    return (mode, epsilon), str(where), by_owner(read_tensors(where))
+
+
+def _without_files(folder: Path, config: SmolVLAConfig, in_weights: Statistics) -> ProcessorFiles:
+    """As LeRobot did before it wrote the files: no renames, a newline after each instruction."""
+    where = f"{folder / f'{PREPROCESSOR}.json'} (none) and statistics among the weights"
+    return ProcessorFiles(
+        rename_map={},
+        newline=True,
+        max_length=config.tokenizer_max_length,
+        settings={STATE: (config.normalization("STATE"), EPSILON), ACTION: (config.normalization("ACTION"), EPSILON)},
+        where={STATE: where, ACTION: where},
+        held={STATE: in_weights, ACTION: in_weights},
+    )

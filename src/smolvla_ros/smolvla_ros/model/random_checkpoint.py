@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import tokenizers
 import torch
-from tokenizers import decoders, models, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers, trainers
 from torch import Tensor
 
 from smolvla_ros.embodiment import Embodiment
-from smolvla_ros.model.checkpoint import Checkpoint
+from smolvla_ros.model.checkpoint import BACKBONE_FOLDER, Checkpoint
 from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.instructions import instructions
 from smolvla_ros.model.joint_statistics import untrained_statistics
@@ -19,12 +19,11 @@ from smolvla_ros.model.normalization import make_normalizer
 from smolvla_ros.model.processors import Processors
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import FAKE_IMAGE_TOKEN, GLOBAL_IMAGE_TOKEN, InstructionTokenizer
+from smolvla_ros.model.tokenizer_source import GRID, SETTINGS, byte_level_bpe
 
-BACKBONE_FOLDER = "backbone"
 BASE_VOCABULARY = 448
 BASE_SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 IMAGE_TOKEN, PAD_ID = "<image>", 2
-GRID = tuple(f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7))
 ADDED_TOKENS = (GLOBAL_IMAGE_TOKEN, *GRID, FAKE_IMAGE_TOKEN, IMAGE_TOKEN, "<end_of_utterance>")
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -69,17 +68,7 @@ def random_checkpoint(embodiment: Embodiment, size: str = "tiny", seed: int = 0)
         action=make_normalizer("MEAN_STD", ACTION, joints, statistics, "statistics"),
         statistics=statistics,
     )
-    settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": 8192,
-        "padding_side": "right",
-        "truncation_side": "left",
-        "bos_token": BASE_SPECIAL_TOKENS[1],
-        "eos_token": BASE_SPECIAL_TOKENS[2],
-        "unk_token": BASE_SPECIAL_TOKENS[0],
-        "pad_token": BASE_SPECIAL_TOKENS[PAD_ID],
-        "clean_up_tokenization_spaces": False,
-    }
+    settings = {**SETTINGS, "eos_token": BASE_SPECIAL_TOKENS[PAD_ID]}
     return Checkpoint(
         None, model.eval(), processors, InstructionTokenizer(tokenizer, settings, config.tokenizer_max_length)
     )
@@ -87,11 +76,7 @@ def random_checkpoint(embodiment: Embodiment, size: str = "tiny", seed: int = 0)
 
 def train_tokenizer() -> tokenizers.Tokenizer:
     """Byte-level BPE like the published backbone's (digits one by one, any text encodable), a hundredth of its size."""
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = byte_level_bpe({}, [])
     trainer = trainers.BpeTrainer(
         vocab_size=BASE_VOCABULARY,
         special_tokens=list(BASE_SPECIAL_TOKENS),

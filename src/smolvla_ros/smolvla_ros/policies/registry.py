@@ -12,7 +12,7 @@ SCRIPTED = "scripted"
 
 
 class UnknownPolicy(ValueError):
-    """Neither a policy's name nor a checkpoint folder."""
+    """Neither a policy's name nor a checkpoint's folder or its name on the hub."""
 
 
 # what `make_policy` raises, with messages for the operator
@@ -20,7 +20,7 @@ CONFIGURATION_ERRORS = (CheckpointError, EmbodimentError, EmbodimentMismatch, Un
 
 
 def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: int = 0, num_steps: int = 0) -> Policy:
-    """The policy called `name`: "scripted", or a SmolVLA checkpoint's folder.
+    """The policy called `name`: "scripted", a SmolVLA checkpoint's folder, or one of the hub: owner/name[@revision].
 
     `seed` seeds the sampler's noise, `num_steps` overrides the checkpoint's flow-matching steps where above zero.
     """
@@ -29,7 +29,10 @@ def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: in
 
         return ScriptedPolicy(embodiment)
     if not Path(name).is_dir():
-        raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
+        from smolvla_ros.model.hub import is_hub_id
+
+        if not is_hub_id(name):
+            raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
     from smolvla_ros.policies.smolvla import SmolVLAPolicy
 
     return SmolVLAPolicy.from_checkpoint(name, embodiment, device=device, seed=seed, num_steps=num_steps or None)
