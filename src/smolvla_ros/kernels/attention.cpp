@@ -22,8 +22,7 @@ namespace {
 
 constexpr int kRows = 6;              // of the microkernel
 constexpr int kPanel = 4 * kLanes;    // columns of the microkernel
-constexpr int kBlock = 8 * kRows;     // query rows that share one pass over the packed keys and values
-constexpr int kDepth = 128;           // words of the values' panel, 32 KiB, that stay in the first-level cache
+constexpr int kBlock = 4 * kRows;     // query rows that share one pass over the packed keys and values
 constexpr float kHidden = -0x1p100F;  // score of a key that a query must not see; a power of two, so scaling is exact
 
 constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
@@ -79,16 +78,14 @@ struct Word<BFloat16> {
   }
 };
 
-// to (kRows, 16 * kVectors) = or += from (kRows, depth words) @ panel (depth, 16 * kVectors words).
-template <typename Element, int kVectors, bool kAccumulate>
+// to (kRows, 16 * kVectors) = from (kRows, depth words) @ panel (depth, 16 * kVectors words).
+template <typename Element, int kVectors>
 inline void multiply(int64_t depth, const char* const* from, const uint32_t* panel, float* to, int64_t to_stride) {
   __m512 sums[kRows][kVectors];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      sums[r][v] = kAccumulate ? _mm512_loadu_ps(to + r * to_stride + v * kLanes) : _mm512_setzero_ps();
-    }
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_ps();
   }
   for (int64_t d = 0; d < depth; ++d) {
     __m512i b[kVectors];
@@ -109,18 +106,18 @@ inline void multiply(int64_t depth, const char* const* from, const uint32_t* pan
   }
 }
 
-template <typename Element, bool kAccumulate>
+template <typename Element>
 void multiply(int64_t columns, int64_t depth, const char* const* from, const uint32_t* panel, float* to,
               int64_t to_stride) {
   switch (columns / kLanes) {
     case 1:
-      return multiply<Element, 1, kAccumulate>(depth, from, panel, to, to_stride);
+      return multiply<Element, 1>(depth, from, panel, to, to_stride);
     case 2:
-      return multiply<Element, 2, kAccumulate>(depth, from, panel, to, to_stride);
+      return multiply<Element, 2>(depth, from, panel, to, to_stride);
     case 3:
-      return multiply<Element, 3, kAccumulate>(depth, from, panel, to, to_stride);
+      return multiply<Element, 3>(depth, from, panel, to, to_stride);
     default:
-      return multiply<Element, 4, kAccumulate>(depth, from, panel, to, to_stride);
+      return multiply<Element, 4>(depth, from, panel, to, to_stride);
   }
 }
 
@@ -213,8 +210,8 @@ class Worker {
     const int64_t words = call_.head_dim / Word<Element>::kElements;
     for (int64_t key = 0; key < padded_keys_; key += kPanel) {
       for (int64_t i = 0; i < count; i += kRows) {
-        multiply<Element, false>(std::min<int64_t>(kPanel, padded_keys_ - key), words, rows + i,
-                                 packed_keys_ + key * words, scores_ + i * score_stride_ + key, score_stride_);
+        multiply<Element>(std::min<int64_t>(kPanel, padded_keys_ - key), words, rows + i, packed_keys_ + key * words,
+                          scores_ + i * score_stride_ + key, score_stride_);
       }
     }
     float inverses[kBlock];
@@ -314,18 +311,10 @@ class Worker {
     for (int64_t panel = 0; panel < call_.head_dim; panel += kPanel) {
       const int64_t width = std::min<int64_t>(kPanel, call_.head_dim - panel);
       const uint32_t* values = packed_values_ + panel * words;
-      for (int64_t word = 0; word < words; word += kDepth) {
-        const int64_t depth = std::min<int64_t>(kDepth, words - word);
-        for (int64_t i = 0; i < count; i += kRows) {
-          const char* weights[kRows];
-          for (int r = 0; r < kRows; ++r) {
-            weights[r] = reinterpret_cast<const char*>(scores_ + (i + r) * score_stride_ + word);
-          }
-          // word counts 32 bits whatever the element, as a score does
-          (word == 0 ? multiply<Element, false> : multiply<Element, true>)(width, depth, weights, values + word * width,
-                                                                           sums_ + i * call_.head_dim + panel,
-                                                                           call_.head_dim);
-        }
+      for (int64_t i = 0; i < count; i += kRows) {
+        const char* weights[kRows];
+        for (int r = 0; r < kRows; ++r) weights[r] = reinterpret_cast<const char*>(scores_ + (i + r) * score_stride_);
+        multiply<Element>(width, words, weights, values, sums_ + i * call_.head_dim + panel, call_.head_dim);
       }
     }
   }
