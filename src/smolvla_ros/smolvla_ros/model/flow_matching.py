@@ -10,6 +10,7 @@ Module names below are the public checkpoint's.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -85,11 +86,27 @@ class FlowMatching(nn.Module):
         tokens = self.backbone.connector(self.backbone.vision_model(images))
         return tokens * torch.tensor(math.sqrt(tokens.shape[-1]), dtype=tokens.dtype, device=tokens.device)
 
-    def embed_prefix(self, inputs: ModelInputs) -> Prefix:
-        """[image tokens of each camera][instruction][state], without the rows that are padding in every sample.
+    def embed_cameras(
+        self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None
+    ) -> tuple[Tensor | None, ...]:
+        """Image tokens (batch, tokens, width) of each camera, None where no sample has it.
 
-        The cameras that any sample has go through the vision encoder in one batch.
+        image_tokens: those that are known already, one for each camera of the inputs. The cameras that any sample has
+        and that are None there go through the vision encoder in one batch.
         """
+        known = image_tokens if image_tokens is not None else [None] * len(inputs.images)
+        cameras = [
+            (image, tokens, bool(valid.any()))
+            for image, tokens, valid in zip(inputs.images, known, inputs.image_valid, strict=True)
+        ]
+        unknown = [image for image, tokens, present in cameras if present and tokens is None]
+        encoded = iter(self.embed_images(torch.cat(unknown)).chunk(len(unknown)) if unknown else ())
+        return tuple(
+            (next(encoded) if tokens is None else tokens) if present else None for _, tokens, present in cameras
+        )
+
+    def embed_prefix(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Prefix:
+        """[image tokens of each camera][instruction][state], without the rows that are padding in every sample."""
         embed = self.backbone.text_model.embed_tokens
         batch = inputs.state.shape[0]
         always = torch.ones(batch, 1, dtype=torch.bool, device=inputs.state.device)
@@ -98,18 +115,12 @@ class FlowMatching(nn.Module):
             rows = embed(torch.tensor(ids, device=always.device)).expand(batch, -1, -1)
             return rows, always.expand(-1, len(ids))
 
-        present = [
-            (image, valid) for image, valid in zip(inputs.images, inputs.image_valid, strict=True) if valid.any()
-        ]
-        tokens = self.embed_images(torch.cat([image for image, _ in present])).chunk(len(present)) if present else ()
-        encoded = iter(tokens)
         parts = []
         fake, global_image = self.image_token_ids
-        for valid in inputs.image_valid:
+        for rows, valid in zip(self.embed_cameras(inputs, image_tokens), inputs.image_valid, strict=True):
             if self.config.add_image_special_tokens:
                 parts.append(special(fake, global_image))
-            if valid.any():
-                rows = next(encoded)
+            if rows is not None:
                 parts.append((rows, valid[:, None].expand(-1, rows.shape[1])))
             if self.config.add_image_special_tokens:
                 parts.append(special(fake))
@@ -118,9 +129,12 @@ class FlowMatching(nn.Module):
         state = self.state_proj(inputs.state)[:, None]
         return join(parts, (state, always))
 
-    def remember(self, inputs: ModelInputs) -> Memory:
-        """The prefix pass: what the expert will read, computed once for all denoising steps."""
-        prefix = self.embed_prefix(inputs)
+    def remember(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Memory:
+        """The prefix pass: what the expert will read, computed once for all denoising steps.
+
+        image_tokens: what embed_images made of the cameras earlier, as embed_cameras takes it.
+        """
+        prefix = self.embed_prefix(inputs, image_tokens)
         positions = prefix.valid.cumsum(dim=1) - 1
         cache = self.backbone.text_model(prefix.embeddings, positions, block_mask(prefix.valid, prefix.block))
         return self.expert.remember(cache, prefix.valid)

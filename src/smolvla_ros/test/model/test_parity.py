@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from smolvla_ros.model.config import SMOLVLM2_500M, BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.inputs import model_inputs
 from smolvla_ros.model.smolvla import SmolVLA
 
 DATA = Path(__file__).parent.parent / "data"
@@ -57,6 +58,22 @@ def test_same_training_loss_as_lerobot(twin: twins.Twin, golden: dict[str, np.nd
     without = [name for name, parameter in policy.named_parameters() if parameter.grad is None]
     last = len(policy.model.vlm_with_expert.vlm.model.text_model.layers) - 1
     assert all("text_model.norm" in name or f"text_model.layers.{last}." in name for name in without)
+
+
+@pytest.mark.parametrize("known", [(True, False, True), (False, True, True), (True, True, True)])
+def test_image_tokens_made_elsewhere_are_taken_as_they_are(known: tuple[bool, ...]) -> None:
+    twin = next(twin for twin in twins.TWINS if twin.name == "first_camera_masked")
+    model = policy_of(twin).model
+    batch = {**batch_of(twin), "observation.images.camera1_padding_mask": torch.tensor([True])}
+    inputs = model_inputs(batch, model.config)
+    with torch.inference_mode():
+        expected = model.remember(inputs)
+        tokens = [
+            model.embed_images(image) if given else None for image, given in zip(inputs.images, known, strict=True)
+        ]
+        found = model.remember(inputs, tokens)
+    for one, other in zip(expected.layers, found.layers, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_every_golden_array_is_used(golden: dict[str, np.ndarray]) -> None:
