@@ -79,4 +79,21 @@ inline __m512 exp2(__m512 x) {
   return _mm512_scalef_ps(y, whole);
 }
 
+// x / (1 + e^-z), to about 1e-6: silu where z is x. The bounds keep the power finite; beyond them the quotient is x or
+// 0.
+inline __m512 times_sigmoid(__m512 x, __m512 z) {
+  const __m512 power = _mm512_mul_ps(z, _mm512_set1_ps(-1.44269504F));
+  const __m512 bounded = _mm512_max_ps(_mm512_min_ps(power, _mm512_set1_ps(126.0F)), _mm512_set1_ps(-126.0F));
+  const __m512 divisor = _mm512_add_ps(_mm512_set1_ps(1.0F), exp2(bounded));
+  // One step of Newton's from 14 bits is cheaper than a division.
+  const __m512 guess = _mm512_rcp14_ps(divisor);
+  return _mm512_mul_ps(x, _mm512_mul_ps(guess, _mm512_fnmadd_ps(divisor, guess, _mm512_set1_ps(2.0F))));
+}
+
+// GELU by tanh: x / 2 * (1 + tanh(z / 2)) is x / (1 + e^-z) with z = 2 sqrt(2 / pi) (x + 0.044715 x^3).
+inline __m512 gelu_tanh(__m512 x) {
+  const __m512 cubic = _mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(1.5957691216F * 0.044715F));
+  return times_sigmoid(x, _mm512_mul_ps(x, _mm512_add_ps(cubic, _mm512_set1_ps(1.5957691216F))));
+}
+
 }  // namespace smolvla

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from smolvla_ros.engines import cpu_kernels
+from smolvla_ros.engines.cpu_kernels import library
 from torch import Tensor
 
 KINDS = (torch.float32, torch.bfloat16)
@@ -15,7 +16,7 @@ TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 1e-2}
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each test runs on the kernels and on what stands in for them."""
     if request.param == "torch":
-        monkeypatch.setattr(cpu_kernels, "_supported", set())
+        monkeypatch.setattr(library, "_supported", set())
     elif not cpu_kernels.available(torch.bfloat16):
         pytest.skip("no kernels for this processor, or built without a compiler")
     return request.param
