@@ -69,6 +69,27 @@ inline void for_lanes(int64_t width, const Body& body) {
   if (column < width) body(column, first_lanes(width - column));
 }
 
+struct Plus {
+  __m512 operator()(__m512 a, __m512 b) const { return _mm512_add_ps(a, b); }
+};
+
+struct Greater {
+  __m512 operator()(__m512 a, __m512 b) const { return _mm512_max_ps(a, b); }
+};
+
+// The reduction of term(column, lanes) by add over the row, in four sums side by side: one would wait for itself.
+template <typename Term, typename Add>
+inline __m512 fold(int64_t width, __m512 start, const Term& term, const Add& add) {
+  __m512 sums[4] = {start, start, start, start};
+  int64_t column = 0;
+  for (; column + 4 * kLanes <= width; column += 4 * kLanes) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) sums[i] = add(sums[i], term(column + i * kLanes, __mmask16{0xffff}));
+  }
+  for (; column < width; column += kLanes) sums[0] = add(sums[0], term(column, first_lanes(width - column)));
+  return add(add(sums[0], sums[1]), add(sums[2], sums[3]));
+}
+
 template <typename Element>
 void read(const Element* from, const float* bias, float* row, int64_t width) {
   if (bias == nullptr) {
@@ -120,16 +141,17 @@ void add(const Element* from, float* row, int64_t width) {
 
 // The mean first and the squares of what is left then, as the variance needs where the mean is large.
 void normalise(const Rows& call, float* row, int64_t width) {
-  __m512 mean = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+  __m512 mean = _mm512_setzero_ps();
   if (call.normalisation == kLayerNorm) {
-    __m512 sum = _mm512_setzero_ps();
-    for_lanes(width, [&](int64_t i, __mmask16 lanes) { sum = _mm512_add_ps(sum, load(row + i, lanes)); });
+    const auto value = [&](int64_t i, __mmask16 lanes) { return load(row + i, lanes); };
+    const __m512 sum = fold(width, _mm512_setzero_ps(), value, Plus());
     mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / static_cast<float>(width));
   }
-  for_lanes(width, [&](int64_t i, __mmask16 lanes) {
+  const auto square = [&](int64_t i, __mmask16 lanes) {
     const __m512 rest = _mm512_maskz_sub_ps(lanes, load(row + i, lanes), mean);
-    squares = _mm512_fmadd_ps(rest, rest, squares);
-  });
+    return _mm512_mul_ps(rest, rest);
+  };
+  const __m512 squares = fold(width, _mm512_setzero_ps(), square, Plus());
   const float variance = _mm512_reduce_add_ps(squares) / static_cast<float>(width);
   const __m512 inverse = _mm512_set1_ps(1.0F / std::sqrt(variance + call.epsilon));
   for_lanes(width, [&](int64_t i, __mmask16 lanes) {
@@ -141,18 +163,15 @@ void normalise(const Rows& call, float* row, int64_t width) {
 
 // Returns the scale: int8 times it is about the row. A row of zeros has a scale above zero all the same.
 float quantise(float* row, const float* offset, int8_t* to, int64_t width) {
-  __m512 greatest = _mm512_set1_ps(1e-30F);
-  if (offset == nullptr) {
-    for_lanes(width, [&](int64_t i, __mmask16 lanes) {
-      greatest = _mm512_max_ps(greatest, _mm512_abs_ps(load(row + i, lanes)));
-    });
-  } else {
-    for_lanes(width, [&](int64_t i, __mmask16 lanes) {
-      const __m512 rest = _mm512_sub_ps(load(row + i, lanes), load(offset + i, lanes));
-      greatest = _mm512_max_ps(greatest, _mm512_abs_ps(rest));
-      store(row + i, rest, lanes);
-    });
-  }
+  const auto magnitude = [&](int64_t i, __mmask16 lanes) {
+    __m512 x = load(row + i, lanes);
+    if (offset != nullptr) {
+      x = _mm512_sub_ps(x, load(offset + i, lanes));
+      store(row + i, x, lanes);
+    }
+    return _mm512_abs_ps(x);
+  };
+  const __m512 greatest = fold(width, _mm512_set1_ps(1e-30F), magnitude, Greater());
   const float scale = _mm512_reduce_max_ps(greatest) / 127.0F;
   const __m512 inverse = _mm512_set1_ps(1.0F / scale);
   for_lanes(width, [&](int64_t i, __mmask16 lanes) {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smolvla_ros.engines.cpu_kernels import library
-from smolvla_ros.engines.cpu_kernels.library import expect
+from smolvla_ros.engines.cpu_kernels.library import refusal
 
 MAX_HEAD_DIM = 128
 
@@ -48,10 +48,14 @@ class _Attention(ctypes.Structure):
 
 def _expect_heads(name: str, x: Tensor, dtype: torch.dtype) -> None:
     """Heads as the kernels read them: 4 dimensions, `dtype`, on the CPU, a head's values next to each other."""
-    expect(x.ndim == 4, name, "(batch, heads, rows, head_dim)", tuple(x.shape))
-    expect(x.dtype == dtype, name, dtype, x.dtype)
-    expect(x.device.type == "cpu", name, "a tensor on the CPU", x.device)
-    expect(x.stride(3) == 1, name, "a last dimension of stride 1", x.stride())
+    if x.ndim != 4:
+        raise refusal(name, "(batch, heads, rows, head_dim)", tuple(x.shape))
+    if x.dtype != dtype:
+        raise refusal(name, dtype, x.dtype)
+    if not x.is_cpu:
+        raise refusal(name, "a tensor on the CPU", x.device)
+    if x.stride(3) != 1:
+        raise refusal(name, "a last dimension of stride 1", x.stride())
 
 
 def _strides(x: Tensor) -> _Strides:
@@ -70,26 +74,35 @@ def grouped_attention(
     mean of all values. Scores and sums are float32. out, where given, is contiguous.
     """
     dtype = queries.dtype
-    expect(dtype in library.FEATURES, "queries", "float32 or bfloat16", dtype)
+    if dtype not in library.FEATURES:
+        raise refusal("queries", "float32 or bfloat16", dtype)
     _expect_heads("queries", queries, dtype)
     batch, heads, rows, head_dim = queries.shape
-    expect(head_dim % 16 == 0 and 0 < head_dim <= MAX_HEAD_DIM, "head_dim", "a multiple of 16 up to 128", head_dim)
-    expect(len(seen) in (1, 2), "seen", "1 or 2 parts", len(seen))
+    if head_dim % 16 or not 0 < head_dim <= MAX_HEAD_DIM:
+        raise refusal("head_dim", "a multiple of 16 up to 128", head_dim)
+    if len(seen) not in (1, 2):
+        raise refusal("seen", "1 or 2 parts", len(seen))
     groups = seen[0][0].shape[1]
-    expect(groups > 0 and heads % groups == 0, "heads", f"a multiple of {groups} groups", heads)
+    if groups < 1 or heads % groups:
+        raise refusal("heads", f"a multiple of {groups} groups", heads)
     total = 0
     for keys, values in seen:
         _expect_heads("keys", keys, dtype)
         _expect_heads("values", values, dtype)
         expected = (batch, groups, keys.shape[2], head_dim)
-        expect(keys.shape == expected, "keys", expected, tuple(keys.shape))
-        expect(values.shape == expected, "values", expected, tuple(values.shape))
+        if keys.shape != expected:
+            raise refusal("keys", expected, tuple(keys.shape))
+        if values.shape != expected:
+            raise refusal("values", expected, tuple(values.shape))
         total += expected[2]
-    expect(min(batch, rows, total) > 0, "batch, rows, keys", "at least one each", (batch, rows, total))
+    if min(batch, rows, total) < 1:
+        raise refusal("batch, rows, keys", "at least one each", (batch, rows, total))
     if visible is not None:
-        expect(visible.dtype == torch.bool, "visible", torch.bool, visible.dtype)
+        if visible.dtype != torch.bool:
+            raise refusal("visible", torch.bool, visible.dtype)
         fits = visible.shape in ((batch, rows, total), (1, rows, total))
-        expect(fits, "visible", ("batch or 1", rows, total), tuple(visible.shape))
+        if not fits:
+            raise refusal("visible", ("batch or 1", rows, total), tuple(visible.shape))
         if visible.stride(2) != 1:
             visible = visible.contiguous()
     shape = (batch, rows, heads * head_dim)
@@ -97,7 +110,10 @@ def grouped_attention(
         out = torch.empty(shape, dtype=dtype)
     else:
         fits = out.shape == shape and out.dtype == dtype and out.is_contiguous()
-        expect(fits, "out", f"contiguous {shape} {dtype}", f"{tuple(out.shape)} {out.dtype}, strides {out.stride()}")
+        if not fits:
+            raise refusal(
+                "out", f"contiguous {shape} {dtype}", f"{tuple(out.shape)} {out.dtype}, strides {out.stride()}"
+            )
     if not library.available(dtype):
         return out.copy_(_grouped_attention_by_torch(queries, seen, visible))
     segments = [

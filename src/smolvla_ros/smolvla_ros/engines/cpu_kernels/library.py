@@ -45,6 +45,6 @@ def threads_for(elements: int) -> int:
     return min(torch.get_num_threads(), 1 + elements // ELEMENTS_A_THREAD)
 
 
-def expect(holds: bool, what: str, expected: object, found: object) -> None:
-    if not holds:
-        raise ValueError(f"{what}: expected {expected}, found {found}")
+def refusal(what: str, expected: object, found: object) -> ValueError:
+    """Made only once a check has failed: writing both sides takes longer than a small kernel."""
+    return ValueError(f"{what}: expected {expected}, found {found}")

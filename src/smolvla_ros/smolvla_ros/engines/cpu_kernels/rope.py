@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smolvla_ros.engines.cpu_kernels import library
-from smolvla_ros.engines.cpu_kernels.library import expect
+from smolvla_ros.engines.cpu_kernels.library import refusal
 
 
 class _Rotation(ctypes.Structure):
@@ -31,14 +31,19 @@ def rope(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
     x float32 or bfloat16, any strides but the last; cosines and sines (batch or 1, 1, rows, head_dim / 2) float32.
     """
-    expect(x.dtype in library.FEATURES, "x", "float32 or bfloat16", x.dtype)
-    expect(x.ndim == 4 and x.shape[3] % 2 == 0, "x", "(batch, heads, rows, even head_dim)", tuple(x.shape))
-    expect(x.stride(3) == 1 and x.device.type == "cpu", "x", "a last dimension of stride 1, on the CPU", x.stride())
+    if x.dtype not in library.FEATURES:
+        raise refusal("x", "float32 or bfloat16", x.dtype)
+    if x.ndim != 4 or x.shape[3] % 2:
+        raise refusal("x", "(batch, heads, rows, even head_dim)", tuple(x.shape))
+    if x.stride(3) != 1 or not x.is_cpu:
+        raise refusal("x", "a last dimension of stride 1, on the CPU", x.stride())
     batch, heads, rows, head_dim = x.shape
     for name, angles in (("cosines", cosines), ("sines", sines)):
-        expect(angles.dtype == torch.float32, name, torch.float32, angles.dtype)
+        if angles.dtype != torch.float32:
+            raise refusal(name, torch.float32, angles.dtype)
         fits = angles.shape in ((batch, 1, rows, head_dim // 2), (1, 1, rows, head_dim // 2))
-        expect(fits, name, ("batch or 1", 1, rows, head_dim // 2), tuple(angles.shape))
+        if not fits:
+            raise refusal(name, ("batch or 1", 1, rows, head_dim // 2), tuple(angles.shape))
     if not library.available(x.dtype):
         first, second = x.float().chunk(2, dim=-1)
         return x.copy_(torch.cat([first * cosines - second * sines, second * cosines + first * sines], dim=-1))

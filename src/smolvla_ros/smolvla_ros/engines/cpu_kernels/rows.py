@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from smolvla_ros.engines.cpu_kernels import library
-from smolvla_ros.engines.cpu_kernels.library import expect
+from smolvla_ros.engines.cpu_kernels.library import refusal
 
 Activation = Literal["none", "gelu_tanh", "silu", "swiglu"]
 ACTIVATIONS = {"none": 0, "gelu_tanh": 1, "silu": 2, "swiglu": 3}
@@ -99,15 +99,19 @@ def pass_rows(
     columns = x.shape[-1]
     shape = (*x.shape[:-1], columns // 2 if activation == "swiglu" else columns)
     width, rows = shape[-1], x.numel() // max(columns, 1)
-    expect(activation in ACTIVATIONS, "activation", " | ".join(ACTIVATIONS), activation)
-    expect(activation != "swiglu" or columns % 2 == 0, "columns", "an even number for swiglu", columns)
-    expect(to in TYPES and to != torch.int32, "to", "float32, bfloat16 or int8", to)
+    if activation not in ACTIVATIONS:
+        raise refusal("activation", " | ".join(ACTIVATIONS), activation)
+    if activation == "swiglu" and columns % 2:
+        raise refusal("columns", "an even number for swiglu", columns)
+    if to not in TYPES or to == torch.int32:
+        raise refusal("to", "float32, bfloat16 or int8", to)
     if isinstance(source, Products):
-        expect(x.ndim == 2 and x.dtype == torch.int32, "sums", "2 dimensions of int32", f"{x.ndim} of {x.dtype}")
+        if x.ndim != 2 or x.dtype != torch.int32:
+            raise refusal("sums", "2 dimensions of int32", f"{x.ndim} of {x.dtype}")
         _expect_vector("row_scale", source.row_scale, rows)
         _expect_vector("column_scale", source.column_scale, columns)
-    else:
-        expect(x.dtype in library.FEATURES, "source", "float32, bfloat16 or Products", x.dtype)
+    elif x.dtype not in library.FEATURES:
+        raise refusal("source", "float32, bfloat16 or Products", x.dtype)
     for name, vector, length in (("bias", bias, columns), ("offset", offset, width)):
         if vector is not None:
             _expect_vector(name, vector, length)
@@ -116,10 +120,12 @@ def pass_rows(
         if norm.bias is not None:
             _expect_vector("norm.bias", norm.bias, width)
     if residual is not None:
-        expect(residual.dtype in library.FEATURES, "residual", "float32 or bfloat16", residual.dtype)
-        expect(residual.shape == shape, "residual", shape, tuple(residual.shape))
+        if residual.dtype not in library.FEATURES:
+            raise refusal("residual", "float32 or bfloat16", residual.dtype)
+        if residual.shape != shape:
+            raise refusal("residual", shape, tuple(residual.shape))
     sum_type = torch.float32 if residual is None else residual.dtype
-    if not all(library.available(t) for t in (torch.float32, sum_type, x.dtype, to) if t.is_floating_point):
+    if not library.available(torch.bfloat16 if torch.bfloat16 in (sum_type, x.dtype, to) else torch.float32):
         return _pass_rows_by_torch(source, bias, activation, residual, keep_sum, norm, offset, mean, to)
     out = torch.empty(shape, dtype=to)
     scale = torch.empty(rows, dtype=torch.float32) if to == torch.int8 else None
@@ -158,17 +164,22 @@ def _pointer(x: Tensor | None) -> int | None:
 
 def _expect_vector(name: str, vector: Tensor, length: int) -> None:
     fits = vector.shape == (length,) and vector.dtype == torch.float32 and vector.is_contiguous()
-    expect(fits, name, f"contiguous ({length},) torch.float32", f"{tuple(vector.shape)} {vector.dtype}")
+    if not fits:
+        raise refusal(name, f"contiguous ({length},) torch.float32", f"{tuple(vector.shape)} {vector.dtype}")
 
 
 def _matrix(name: str, x: Tensor) -> _Matrix:
     """All dimensions but the last as one, which strides must allow."""
-    expect(x.device.type == "cpu", name, "a tensor on the CPU", x.device)
-    expect(x.stride(-1) == 1, name, "a last dimension of stride 1", x.stride())
+    if not x.is_cpu:
+        raise refusal(name, "a tensor on the CPU", x.device)
+    if x.is_contiguous():
+        return _Matrix(x.data_ptr(), x.shape[-1], TYPES[x.dtype])
+    if x.stride(-1) != 1:
+        raise refusal(name, "a last dimension of stride 1", x.stride())
     try:
         flat = x.view(x.shape[:-1].numel(), x.shape[-1])
     except RuntimeError:
-        raise ValueError(f"{name}: expected rows one stride apart, found strides {x.stride()} of {x.shape}") from None
+        raise refusal(name, "rows at one distance from each other", f"strides {x.stride()}") from None
     return _Matrix(x.data_ptr(), flat.stride(0), TYPES[x.dtype])
 
 
