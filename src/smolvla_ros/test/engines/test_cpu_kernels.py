@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from smolvla_ros.engines import cpu_kernels
@@ -129,3 +131,12 @@ def test_refusals_name_the_argument_and_both_sides(path: str) -> None:
         cpu_kernels.attention(q.transpose(2, 3), q, q)
     with pytest.raises(ValueError, match=r"visible: expected \('batch or 1', 10, 10\), found \(1, 10, 9\)"):
         cpu_kernels.grouped_attention(q, [(q, q)], torch.ones(1, 10, 9, dtype=torch.bool))
+
+
+@pytest.mark.skipif(not cpu_kernels.available(), reason="no kernels for this processor, or built without a compiler")
+def test_threads_are_torchs_own() -> None:
+    """Two OpenMP runtimes in one process would each keep a pool of threads that spin against the other's."""
+    x = random(1, 2, 64, 64, dtype=torch.float32)
+    cpu_kernels.attention(x, x, x)
+    runtimes = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
+    assert len(runtimes) == 1
