@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "model"))
@@ -19,6 +20,8 @@ import golden_twins as twins  # noqa: E402
 import lerobot_smolvla as peer  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from lerobot.configs import RTCAttentionSchedule  # noqa: E402
+from lerobot.policies.rtc.configuration_rtc import RTCConfig  # noqa: E402
 
 
 def peer_policy(twin: twins.Twin) -> torch.nn.Module:
@@ -47,6 +50,21 @@ def peer_policy(twin: twins.Twin) -> torch.nn.Module:
     return policy
 
 
+def guidance(policy: torch.nn.Module, twin: twins.Twin, guided: twins.Guided) -> dict[str, Any]:
+    """Turns LeRobot's real-time chunking on, and returns what the call takes."""
+    policy.config.rtc_config = RTCConfig(
+        prefix_attention_schedule=RTCAttentionSchedule[guided.schedule.upper()],
+        max_guidance_weight=guided.max_weight,
+    )
+    policy.init_rtc_processor()
+    previous = twins.previous_of(twin)
+    return {
+        "inference_delay": guided.delay,
+        "prev_chunk_left_over": None if previous is None else torch.from_numpy(previous),
+        "execution_horizon": guided.horizon,
+    }
+
+
 def main() -> None:
     arrays = {}
     for twin in twins.TWINS:
@@ -56,7 +74,8 @@ def main() -> None:
         if twin.loss:
             arrays[f"{twin.name}.loss"] = policy.forward(dict(batch), noise=noise, time=time)[0].detach().numpy()
         batch = {name: value for name, value in batch.items() if not name.startswith("action")}
-        arrays[f"{twin.name}.chunk"] = policy.predict_action_chunk(dict(batch), noise=noise).numpy()
+        guided = {} if twin.guided is None else guidance(policy, twin, twin.guided)
+        arrays[f"{twin.name}.chunk"] = policy.predict_action_chunk(dict(batch), noise=noise, **guided).numpy()
         print(f"{twin.name}: mean size {np.abs(arrays[f'{twin.name}.chunk']).mean():.3f}")
     np.savez_compressed(HERE / "data" / "golden_smolvla.npz", **arrays)
 

@@ -16,6 +16,8 @@ NORMALIZATION_MODES = ("IDENTITY", "MEAN_STD", "MIN_MAX", "QUANTILES", "QUANTILE
 STATE, ACTION = "observation.state", "action"
 DEFAULT_BACKBONE = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
 EXPERT_MLP_MULTIPLE = 256
+OBJECTIVES = ("flow_matching", "regression")
+OWN_FIELDS = ("objective", "rtc_training_max_delay")
 
 Section = TypeVar("Section")
 
@@ -119,7 +121,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class SmolVLAConfig:
-    """The fields of config.json that shape the model or its inputs. `raw` is the whole file, written back on saving."""
+    """The fields of config.json that shape the model or its inputs. `raw` is the whole file, written back on saving.
+
+    Two are this project's own: objective, what the expert is trained for, and rtc_training_max_delay, the most clean
+    rows that it was trained to continue (0: none). LeRobot refuses a file with them, so they stand there only if used.
+    """
 
     input_features: tuple[Feature, ...] = ()
     output_features: tuple[Feature, ...] = ()
@@ -144,6 +150,8 @@ class SmolVLAConfig:
     expert_width_multiplier: float = 0.75
     min_period: float = 4e-3
     max_period: float = 4.0
+    objective: str = "flow_matching"
+    rtc_training_max_delay: int = 0
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -176,7 +184,8 @@ class SmolVLAConfig:
         known["normalization_mapping"] = dict(self.normalization_mapping)
         for name in ("input_features", "output_features"):
             known[name] = {f.name: {"type": f.type, "shape": list(f.shape)} for f in getattr(self, name)}
-        return {"type": "smolvla", **self.raw, **known}
+        unused = {f.name for f in fields(self) if f.name in OWN_FIELDS and getattr(self, f.name) == f.default}
+        return {name: value for name, value in {"type": "smolvla", **self.raw, **known}.items() if name not in unused}
 
     @property
     def camera_features(self) -> tuple[str, ...]:
@@ -209,6 +218,13 @@ class SmolVLAConfig:
             raise mismatch(
                 f"{where}: n_action_steps", f"at most chunk_size {self.chunk_size}", self.n_action_steps, "correct it"
             )
+        if self.objective not in OBJECTIVES:
+            raise mismatch(f"{where}: objective", "one of " + ", ".join(OBJECTIVES), self.objective, "correct it")
+        delay, expected = self.rtc_training_max_delay, f"from 0 to below chunk_size {self.chunk_size}"
+        if not 0 <= delay < self.chunk_size:
+            raise mismatch(f"{where}: rtc_training_max_delay", expected, delay, "correct it")
+        if delay and self.objective == "regression":
+            raise mismatch(f"{where}: rtc_training_max_delay", "0 with objective regression", delay, "correct it")
         for name in ("adapt_to_pi_aloha", "use_delta_joint_actions_aloha"):
             if raw.get(name):
                 raise mismatch(f"{where}: {name}", "false", True, "that is for two-armed ALOHA robots only")

@@ -10,7 +10,8 @@ Module names below are the public checkpoint's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +19,14 @@ from torch.nn import functional
 
 from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.connector import Connector
+from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.expert import ActionExpert, Memory, language_layer_count
 from smolvla_ros.model.inputs import ModelInputs
 from smolvla_ros.model.language import LanguageModel
 from smolvla_ros.model.linear import Linear
 from smolvla_ros.model.prefix import Prefix, block_mask, join
+from smolvla_ros.model.real_time_chunking import Denoised, Guidance, differentiable, guided_velocity
+from smolvla_ros.model.sampling import Sampled, euler, flow_times
 from smolvla_ros.model.vision import VisionTower
 
 
@@ -156,20 +160,91 @@ class FlowMatching(nn.Module):
         features = self.expert(self.action_time_mlp_out(fused), memory)
         return self.action_out_proj(features.float()).float()
 
-    def sample(self, memory: Memory, noise: Tensor, num_steps: int) -> Tensor:
-        """Euler from noise (batch, chunk, max_action_dim) at time 1 to actions at time 0."""
-        step = -1.0 / num_steps
-        times = torch.tensor([1.0 + k * step for k in range(num_steps)], dtype=torch.float32, device=noise.device)
-        x_t = noise
-        for embedding in self.embed_time(times):
-            x_t = x_t + step * self.velocity(x_t, embedding[None, None], memory)
-        return x_t
+    def sample(
+        self,
+        memory: Memory,
+        noise: Tensor,
+        num_steps: int,
+        guidance: Guidance | None = None,
+        clean_rows: Tensor | None = None,
+    ) -> Tensor:
+        """Euler from noise (batch, chunk, max_action_dim) at time 1 to actions at time 0.
+
+        guidance: a previous chunk to go on from, at inference alone. clean_rows (batch or 1, rows, up to
+        max_action_dim): first rows that the actions will have exactly, for a model that was trained to continue such.
+        Raises CheckpointError where this model was not, ValueError where the objective has no steps to guide.
+        """
+        return self.sample_until(math.inf, monotonic, memory, noise, num_steps, guidance, clean_rows).actions
+
+    def sample_until(
+        self,
+        deadline_s: float,
+        clock: Callable[[], float],
+        memory: Memory,
+        noise: Tensor,
+        num_steps: int,
+        guidance: Guidance | None = None,
+        clean_rows: Tensor | None = None,
+    ) -> Sampled:
+        """As `sample`, in fewer steps where all would end after `deadline_s` of `clock` (see sampling.euler)."""
+        if self.config.objective == "regression":
+            if guidance is not None or clean_rows is not None:
+                raise ValueError("guidance: expected none, for this checkpoint regresses chunks in one pass")
+            return Sampled(self.regress(memory, len(noise)), 1)
+        if guidance is not None and guidance.jacobian == "full":
+            memory = differentiable(memory)
+        clean = self._clean_rows(clean_rows, noise)
+        count = clean.shape[1]
+        times = torch.tensor([*flow_times(num_steps), 0.0], dtype=torch.float32, device=noise.device)
+        *embeddings, of_clean = self.embed_time(times)[:, None, None]
+
+        def denoise(x_t: Tensor, k: int) -> Denoised:
+            embedding = embeddings[k]
+            if count:
+                x_t[:, :count] = clean
+                rest = embedding.expand(-1, x_t.shape[1] - count, -1)
+                embedding = torch.cat([of_clean.expand(-1, count, -1), rest], dim=1)
+            return guided_velocity(
+                lambda x: self.velocity(x, embedding, memory), x_t, flow_times(num_steps)[k], guidance
+            )
+
+        sampled = euler(denoise, noise.clone() if count else noise, num_steps, deadline_s, clock)
+        sampled.actions[:, :count] = clean
+        return sampled
+
+    def _clean_rows(self, rows: Tensor | None, noise: Tensor) -> Tensor:
+        """Zero-padded to (batch, rows, max_action_dim); none, where None."""
+        if rows is None:
+            return noise[:, :0]
+        if rows.shape[1] > self.config.rtc_training_max_delay:
+            raise mismatch(
+                "config.json: rtc_training_max_delay",
+                f"at least the {rows.shape[1]} rows that the new chunk shall begin with",
+                self.config.rtc_training_max_delay,
+                "guide the sampling instead, or train with such delays",
+            )
+        clean = torch.zeros_like(noise[:, : rows.shape[1]])
+        clean[..., : rows.shape[2]] = rows.to(noise)
+        return clean
+
+    def regress(self, memory: Memory, batch: int) -> Tensor:
+        """The chunk (batch, chunk, max_action_dim) in one pass over blank actions (an ablation of the paper's)."""
+        blank = self.action_in_proj.weight.new_zeros(batch, self.config.chunk_size, self.config.max_action_dim)
+        time = torch.ones(1, dtype=torch.float32, device=blank.device)
+        return self.velocity(blank, self.embed_time(time)[:, None], memory)
 
     # Training
 
-    def squared_error(self, inputs: ModelInputs, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """(velocity at x_t - (noise - actions))^2 by element; actions and noise (batch, chunk, max_action_dim)."""
-        t = time[:, None, None]
+    def error(self, inputs: ModelInputs, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """The objective by element: actions, noise (batch, chunk, max_action_dim), time (batch, chunk) or (batch, 1).
+
+        flow_matching: (velocity at x_t - (noise - actions))^2, where rows of time 0 are clean, and theirs means nothing
+        (arXiv 2512.05964). regression: |chunk - actions|.
+        """
+        memory = self.remember(inputs)
+        if self.config.objective == "regression":
+            return (self.regress(memory, len(actions)) - actions).abs()
+        t = time[:, :, None]
         x_t = t * noise + (1 - t) * actions
-        velocity = self.velocity(x_t, self.embed_time(time)[:, None], self.remember(inputs))
-        return (noise - actions - velocity).square()
+        embedding = self.embed_time(time.flatten()).unflatten(0, time.shape)
+        return (noise - actions - self.velocity(x_t, embedding, memory)).square()

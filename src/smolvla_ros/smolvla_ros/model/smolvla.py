@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.flow_matching import FlowMatching
 from smolvla_ros.model.inputs import model_actions, model_inputs
+from smolvla_ros.model.real_time_chunking import Guidance
 
 TIME_BETA, TIME_SCALE, TIME_OFFSET = (1.5, 1.0), 0.999, 0.001
 """Training draws flow times from 0.999 * Beta(1.5, 1) + 0.001: more of them near the noise."""
@@ -33,28 +34,52 @@ class SmolVLA(nn.Module):
         """Standard normal (batch, chunk, max_action_dim), drawn on the CPU so that a seed means the same everywhere."""
         return torch.randn(batch_size, self.config.chunk_size, self.config.max_action_dim, generator=generator)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def predict_action_chunk(
-        self, batch: Mapping[str, Tensor], noise: Tensor | None = None, num_steps: int | None = None
+        self,
+        batch: Mapping[str, Tensor],
+        noise: Tensor | None = None,
+        num_steps: int | None = None,
+        guidance: Guidance | None = None,
+        clean_rows: Tensor | None = None,
     ) -> Tensor:
-        """Actions (batch, chunk, action_dim), normalised; the config's number of steps where None."""
+        """Actions (batch, chunk, action_dim), normalised; the config's number of steps where None.
+
+        guidance and clean_rows: as FlowMatching.sample takes them, and raises for.
+        """
         inputs = model_inputs(batch, self.config)
-        start = self.noise(len(inputs.state)) if noise is None else noise
-        memory = self.model.remember(inputs)
-        actions = self.model.sample(memory, start.to(inputs.state.device), num_steps or self.config.num_steps)
+        start = (self.noise(len(inputs.state)) if noise is None else noise).to(inputs.state.device)
+        with torch.inference_mode(guidance is None or guidance.jacobian == "identity"):
+            memory = self.model.remember(inputs)
+            actions = self.model.sample(memory, start, num_steps or self.config.num_steps, guidance, clean_rows)
         return actions[..., : self.config.action_dim]
 
-    def loss(self, batch: Mapping[str, Tensor], noise: Tensor | None = None, time: Tensor | None = None) -> Tensor:
-        """The flow-matching loss, a scalar: the mean over the robot's own dimensions of rows inside the episode."""
+    def loss(
+        self,
+        batch: Mapping[str, Tensor],
+        noise: Tensor | None = None,
+        time: Tensor | None = None,
+        delay: Tensor | None = None,
+    ) -> Tensor:
+        """The objective, a scalar: the mean over the robot's own dimensions of rows inside the episode.
+
+        noise (batch, chunk, max_action_dim), time (batch,) and delay (batch,) whole numbers are drawn where None. The
+        first `delay` rows are given clean and not learned; 0 but for a config with rtc_training_max_delay.
+        """
         inputs, actions = model_inputs(batch, self.config), model_actions(batch, self.config)
         if noise is None:
             noise = torch.randn_like(actions)
         if time is None:
             draw = torch.distributions.Beta(*TIME_BETA).sample((len(actions),)).to(actions)
             time = draw * TIME_SCALE + TIME_OFFSET
-        error = self.model.squared_error(inputs, actions, noise, time)[..., : self.config.action_dim]
-        padding = batch.get("action_is_pad")
-        if padding is None:
-            return error.mean()
-        inside = ~padding.bool()
-        return (error * inside[..., None]).sum() / (inside.sum() * error.shape[-1]).clamp_min(1)
+        longest = self.config.rtc_training_max_delay
+        if delay is None and longest:
+            delay = torch.randint(longest + 1, (len(actions),), device=actions.device)
+        time, learned = time[:, None], torch.ones(actions.shape[:2], dtype=torch.bool, device=actions.device)
+        if delay is not None:
+            learned = torch.arange(actions.shape[1], device=actions.device) >= delay[:, None]
+            time = time * learned
+        if (padding := batch.get("action_is_pad")) is not None:
+            learned = learned & ~padding.bool()
+        error = self.model.error(inputs, actions, noise, time)[..., : self.config.action_dim]
+        return (error * learned[..., None]).sum() / (learned.sum() * error.shape[-1]).clamp_min(1)

@@ -47,6 +47,18 @@ BASE_CONFIG = {
 
 
 @dataclass(frozen=True)
+class Guided:
+    """LeRobot's real-time chunking with `rows` rows of `width` numbers left of the previous chunk; 0: a first chunk."""
+
+    delay: int = 3
+    horizon: int = 8
+    schedule: str = "linear"
+    max_weight: float = 10.0
+    rows: int = 9
+    width: int = 6
+
+
+@dataclass(frozen=True)
 class Twin:
     """`config` goes over BASE_CONFIG. Of `cameras`, `missing` are not in the batch, `masked` are masked in sample 0.
 
@@ -66,6 +78,7 @@ class Twin:
     image: tuple[int, int] = (48, 64)
     loss: bool = False
     published_types: bool = False
+    guided: Guided | None = None
 
 
 TWINS = (
@@ -97,6 +110,25 @@ TWINS = (
     Twin("published_types", published_types=True),
     Twin("published_types_batch", published_types=True, batch=2, valid=(3, 11), masked=(1,)),
     Twin("as_many_key_heads", text={"num_key_value_heads": 6}),
+    Twin("batch_of_three", cameras=3, batch=3, valid=(1, 20, 9), masked=(0, 2), loss=True),
+    Twin("chunk_of_fifty", config={"chunk_size": 50, "n_action_steps": 50}, loss=True),
+    Twin("chunk_of_ten", config={"chunk_size": 10, "n_action_steps": 1}, loss=True),
+    Twin("one_step", config={"num_steps": 1}),
+    Twin("expert_as_wide_as_the_backbone", config={"expert_width_multiplier": 1.0}, loss=True),
+    Twin("half_the_expert_layers_crossing", config={"num_expert_layers": 2, "self_attn_every_n_layers": 0}),
+    Twin("a_third_of_all_layers", config={"num_vlm_layers": 0, "num_expert_layers": 2, "self_attn_every_n_layers": 0}),
+    Twin("guided_linear", guided=Guided()),
+    Twin("guided_exp", guided=Guided(schedule="exp"), batch=2, valid=(3, 11)),
+    Twin("guided_ones", guided=Guided(schedule="ones", max_weight=5.0)),
+    Twin("guided_zeros", guided=Guided(schedule="zeros", delay=5)),
+    Twin("guided_by_a_whole_chunk", guided=Guided(rows=12, width=32, horizon=12)),
+    Twin("guided_by_fewer_rows_than_the_horizon", guided=Guided(rows=5, horizon=10)),
+    Twin("guided_by_fewer_rows_than_the_delay", guided=Guided(rows=2, delay=4)),
+    Twin("guided_by_nothing", guided=Guided(rows=0)),
+    Twin("guided_without_delay", guided=Guided(delay=0, schedule="exp")),
+    Twin("guided_in_four_steps", guided=Guided(max_weight=4.0), config={"num_steps": 4}),
+    Twin("guided_chunk_of_fifty", guided=Guided(7, 25, rows=43), config={"chunk_size": 50, "n_action_steps": 50}),
+    Twin("guided_published_types", guided=Guided(), published_types=True),
 )
 
 
@@ -163,3 +195,11 @@ def inputs_of(twin: Twin) -> dict[str, np.ndarray]:
         batch["action"] = random.standard_normal((twin.batch, chunk, ACTION_DIM)).astype(np.float32)
         batch["action_is_pad"] = np.arange(chunk) >= np.array([chunk - 3] * twin.batch)[:, None]
     return batch
+
+
+def previous_of(twin: Twin) -> np.ndarray | None:
+    """What is left of the previous chunk, (batch, rows, width); None without guidance or rows."""
+    if twin.guided is None or not twin.guided.rows:
+        return None
+    random = np.random.RandomState(zlib.crc32(f"{twin.name} previous".encode()))
+    return random.standard_normal((twin.batch, twin.guided.rows, twin.guided.width)).astype(np.float32)

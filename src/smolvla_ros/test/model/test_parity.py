@@ -9,9 +9,10 @@ import golden_twins as twins
 import numpy as np
 import pytest
 import torch
-from smolvla_ros.model.config import SMOLVLM2_500M, BackboneConfig, SmolVLAConfig
+from smolvla_ros.model.config import SMOLVLM2_500M, SmolVLAConfig
 from smolvla_ros.model.inputs import model_inputs
 from smolvla_ros.model.smolvla import SmolVLA
+from twin_policy import batch_of, guidance_of, policy_of, twin_named
 
 DATA = Path(__file__).parent.parent / "data"
 TOLERANCE = 1e-5
@@ -23,27 +24,11 @@ def golden() -> dict[str, np.ndarray]:
     return dict(np.load(DATA / "golden_smolvla.npz", allow_pickle=False))
 
 
-def policy_of(twin: twins.Twin) -> SmolVLA:
-    config = SmolVLAConfig.from_json(twins.config_of(twin), "config.json")
-    policy = SmolVLA(config, BackboneConfig.from_json(twins.backbone_of(twin), "backbone/config.json")).eval()
-    policy.model.image_token_ids = twins.IMAGE_TOKEN_IDS
-    with torch.no_grad():
-        for name, parameter in policy.named_parameters():
-            if twin.published_types and twins.is_bfloat16(name):
-                parameter.data = parameter.data.bfloat16()
-            parameter.copy_(torch.from_numpy(twins.weight(name, tuple(parameter.shape))))
-    return policy
-
-
-def batch_of(twin: twins.Twin) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(value) for name, value in twins.inputs_of(twin).items()}
-
-
 @pytest.mark.parametrize("twin", twins.TWINS, ids=lambda twin: twin.name)
 def test_same_chunk_as_lerobot_for_the_same_noise(twin: twins.Twin, golden: dict[str, np.ndarray]) -> None:
     batch = batch_of(twin)
-    chunk = policy_of(twin).predict_action_chunk(batch, batch["noise"])
-    assert chunk.shape == (twin.batch, 12, twins.ACTION_DIM)
+    chunk = policy_of(twin).predict_action_chunk(batch, batch["noise"], guidance=guidance_of(twin))
+    assert chunk.shape == (twin.batch, twins.config_of(twin)["chunk_size"], twins.ACTION_DIM)
     tolerance = BFLOAT16_TOLERANCE if twin.published_types else TOLERANCE
     np.testing.assert_allclose(chunk.numpy(), golden[f"{twin.name}.chunk"], rtol=0, atol=tolerance)
 
@@ -62,7 +47,7 @@ def test_same_training_loss_as_lerobot(twin: twins.Twin, golden: dict[str, np.nd
 
 @pytest.mark.parametrize("known", [(True, False, True), (False, True, True), (True, True, True)])
 def test_image_tokens_made_elsewhere_are_taken_as_they_are(known: tuple[bool, ...]) -> None:
-    twin = next(twin for twin in twins.TWINS if twin.name == "first_camera_masked")
+    twin = twin_named("first_camera_masked")
     model = policy_of(twin).model
     batch = {**batch_of(twin), "observation.images.camera1_padding_mask": torch.tensor([True])}
     inputs = model_inputs(batch, model.config)
