@@ -12,11 +12,12 @@ from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, load_checkpoint, save_
 from smolvla_ros.model.checkpoint_files import CONFIG_FILE, find_files
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.inspection import layout
+from smolvla_ros.model.weights import find_weights
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """`found` says how the source was stored."""
+    """`found` says how the source was stored; `parameters` and `bytes` are of what was written."""
 
     target: Path
     found: list[str]
@@ -49,10 +50,10 @@ def convert_checkpoint(
         if saved_with:
             shutil.copyfile(saved_with / EMBODIMENT_FILE, beside / EMBODIMENT_FILE)
         written = sum(path.stat().st_size for path in beside.rglob("*") if path.is_file())
+        parameters = sum(stored.size for stored in find_weights(beside).tensors.values())
         _replace(target, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    parameters = sum(parameter.numel() for parameter in checkpoint.model.parameters())
     return Conversion(target, found, parameters, written)
 
 

@@ -16,7 +16,7 @@ def test_what_is_written_runs_on_the_robot(tmp_path: Path, capsys: pytest.Captur
     source, target = tmp_path / "source", tmp_path / "target"
     assert main(["checkpoint", "init", str(source)]) == 0
     assert main(["convert", str(source), str(target), "--dtype", "bfloat16"]) == 0
-    assert "473,744 parameters" in capsys.readouterr().out
+    assert "504,976 parameters" in capsys.readouterr().out
     make_policy(str(target), load_embodiment())
     assert main(["convert", str(source), str(target)]) == 2
     assert "--force" in capsys.readouterr().err
