@@ -1,17 +1,20 @@
 """Whether LeRobot and this project compute the same from the same files, both ways.
 
     python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python [--size tiny|small|full] [--seed N]
+    python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python --all [NAME ...] [--size ...]
 
 Writes a random checkpoint, runs it here and in LeRobot on the same frames, joints, words and noise, has LeRobot write
 it anew, and runs that here again. Ends with 1 where chunks differ by more than the tolerance.
+
+With --all, every case of comparison_cases.py (or those whose names contain a given NAME) in float32, and cast to the
+types of published checkpoints; there, both round, so this project's distance from the float32 chunk may be at most
+1.5 times LeRobot's own. A case is skipped where memory is short.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,94 +25,25 @@ import numpy as np
 import torch
 
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from smolvla_ros.model.config import STATE
-from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS
+from smolvla_ros.model.checkpoint import load_checkpoint, save_checkpoint
+from smolvla_ros.model.comparison_cases import (
+    CASES,
+    Case,
+    cast_as_published,
+    checkpoint_of,
+    published_bfloat16,
+    sample_of,
+)
+from smolvla_ros.model.peer_run import PeerError, Sample, batch_of, random_sample, run_here, run_peer
 from smolvla_ros.model.random_checkpoint import BACKBONE_FOLDER, SIZES, random_checkpoint
 
-PEER_SCRIPT = Path(__file__).with_name("lerobot_peer.py")
+__all__ = ["PeerError", "Sample", "batch_of", "compare", "compare_all", "main", "random_sample", "run_here", "run_peer"]
+
 TOLERANCE = 1e-5
-INSTRUCTION = "put the red cube in the blue box, then close the gripper"
-
-
-class PeerError(RuntimeError):
-    """LeRobot did not run. The message holds the end of what it said."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One observation as arrays: images feature -> (3, H, W) in [0, 1], state in the robot's units, noise."""
-
-    images: dict[str, np.ndarray]
-    state: np.ndarray
-    instruction: str
-    noise: np.ndarray
-
-    def save(self, path: Path) -> None:
-        images = {f"images.{name}": image for name, image in self.images.items()}
-        np.savez(path, state=self.state, instruction=np.array(self.instruction), noise=self.noise, **images)  # type: ignore[arg-type]
-
-    @classmethod
-    def load(cls, path: Path) -> Sample:
-        arrays = dict(np.load(path, allow_pickle=False))
-        images = {name.removeprefix("images."): array for name, array in arrays.items() if name.startswith("images.")}
-        return cls(images, arrays["state"], str(arrays["instruction"]), arrays["noise"])
-
-
-def random_sample(checkpoint: Checkpoint, seed: int) -> Sample:
-    """Frames of 480 x 640, a state about the statistics' centre, noise."""
-    random, config = np.random.default_rng(seed), checkpoint.config
-    centre, spread = (values.numpy() for values in checkpoint.processors.state.centre_and_spread())
-    noise = random.standard_normal((1, config.chunk_size, config.max_action_dim))
-    return Sample(
-        images={name: random.random((3, 480, 640), dtype=np.float32) for name in config.camera_features},
-        state=(centre + spread * random.standard_normal(config.state_dim)).astype(np.float32),
-        instruction=INSTRUCTION,
-        noise=noise.astype(np.float32),
-    )
-
-
-def batch_of(checkpoint: Checkpoint, sample: Sample) -> dict[str, torch.Tensor]:
-    """The sample in the public key names, normalised and tokenised, batch of one."""
-    tokens, mask = checkpoint.tokenizer([sample.instruction])
-    return {
-        **{name: torch.from_numpy(image)[None] for name, image in sample.images.items()},
-        STATE: checkpoint.processors.state.forward(torch.from_numpy(sample.state)[None]),
-        TOKENS: tokens,
-        TOKEN_MASK: mask,
-    }
-
-
-def run_here(checkpoint: Checkpoint, sample: Sample) -> dict[str, np.ndarray]:
-    """What the peer's output holds of tokens, chunk and actions, made here."""
-    batch = batch_of(checkpoint, sample)
-    chunk = checkpoint.model.predict_action_chunk(batch, torch.from_numpy(sample.noise))
-    actions = checkpoint.processors.action.inverse(chunk.float())
-    return {"tokens": batch[TOKENS].numpy(), "chunk": chunk.float().numpy(), "actions": actions.numpy()}
-
-
-def run_peer(
-    python: Path, folder: Path, sample: Sample, threads: int, repeat: int = 1, save: Path | None = None
-) -> dict[str, np.ndarray]:
-    """The arrays of lerobot_peer.py. Raises PeerError."""
-    with tempfile.TemporaryDirectory() as work:
-        source, target = Path(work, "input.npz"), Path(work, "output.npz")
-        sample.save(source)
-        command = [str(python), str(PEER_SCRIPT), str(folder), str(source), str(target)]
-        command += ["--repeat", str(repeat), "--threads", str(threads)] + (["--save", str(save)] if save else [])
-        # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
-        own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-        environment = {name: value for name, value in os.environ.items() if name not in own}
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
-        if done.returncode:
-            said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-            raise PeerError(
-                f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}"
-            )
-        return dict(np.load(target, allow_pickle=False))
+ROUNDING = 1.5
+"""How many times LeRobot's distance from the float32 chunk this project's may be, both in the published types."""
+NEEDED_BYTES = {"tiny": 1 << 30, "small": 1 << 30, "full": 8 << 30}
+MEMORY_FILE = Path("/proc/meminfo")
 
 
 def compare(python: Path, size: str, seed: int, work: Path, threads: int) -> float:
@@ -136,10 +70,85 @@ def compare(python: Path, size: str, seed: int, work: Path, threads: int) -> flo
     return worst
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """float32: largest difference between both. ours, theirs: root mean square distance of the chunk in published types
+    from LeRobot's float32 one. size: mean size of its numbers. tokens: places of the instruction.
+    """
+
+    float32: float
+    ours: float
+    theirs: float
+    size: float
+    tokens: int
+
+    def equal(self, tolerance: float) -> bool:
+        return self.float32 <= tolerance and self.ours <= ROUNDING * self.theirs
+
+
+def compare_case(python: Path, case: Case, folder: Path, seed: int, threads: int) -> Outcome:
+    """One case on the checkpoint in `folder`. Raises PeerError."""
+    checkpoint = load_checkpoint(folder)
+    sample, names = sample_of(case, checkpoint, seed), published_bfloat16(checkpoint.model)
+    here = run_here(checkpoint, sample)
+    cast_as_published(checkpoint.model)
+    rounded = run_here(checkpoint, sample)["chunk"]
+    del checkpoint  # both at once need twice the memory
+    peer = run_peer(python, folder, sample, threads, bfloat16=names)
+    places = here["tokens"].shape[1]
+    if not np.array_equal(peer["tokens"][:, :places], here["tokens"]):
+        raise PeerError(f"tokens differ: {here['tokens'].tolist()} here, {peer['tokens'].tolist()} in LeRobot")
+    ours, theirs = (
+        float(np.sqrt(np.square(chunk - peer["chunk"]).mean())) for chunk in (rounded, peer["chunk_bfloat16"])
+    )
+    difference = float(np.abs(here["chunk"] - peer["chunk"]).max())
+    return Outcome(difference, ours, theirs, float(np.abs(peer["chunk"]).mean()), places)
+
+
+def compare_all(
+    python: Path, size: str, seed: int, work: Path, threads: int, tolerance: float, parts_of_names: Sequence[str] = ()
+) -> list[str]:
+    """Prints a row a case. Returns the names of those that are not equal. Raises PeerError."""
+    cases = [case for case in CASES if not parts_of_names or any(part in case.name for part in parts_of_names)]
+    print(f"| {size}: case | tokens | mean size | float32, largest | published, here | published, LeRobot | |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    failed, folder, shape = [], work / "checkpoint", None
+    for case in cases:
+        needed, available = NEEDED_BYTES[size] * case.layers_factor, _available_bytes()
+        if available is not None and available < needed:
+            print(
+                f"| {case.name} | | | | | | skipped: needs {needed >> 30} GiB, {available / 2**30:.1f} free |",
+                flush=True,
+            )
+            continue
+        if case.shape != shape:
+            shutil.rmtree(folder, ignore_errors=True)
+            save_checkpoint(checkpoint_of(case, size, seed), folder)
+            shape = case.shape
+        found = compare_case(python, case, folder, seed, threads)
+        equal = found.equal(tolerance)
+        failed += [] if equal else [case.name]
+        print(
+            f"| {case.name} | {found.tokens} | {found.size:.2f} | {found.float32:.1e} | {found.ours:.1e} "
+            f"| {found.theirs:.1e} | {'equal' if equal else 'DIFFERENT'} |",
+            flush=True,
+        )
+    return failed
+
+
+def _available_bytes() -> int | None:
+    """What new processes may take, None where the system does not tell."""
+    if not MEMORY_FILE.exists():
+        return None
+    fields = dict(line.split(":", 1) for line in MEMORY_FILE.read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, required=True, help="python of an environment with lerobot 0.6.1")
     parser.add_argument("--size", choices=sorted(SIZES), default="tiny", help="full: 450 million parameters, 8 GB")
+    parser.add_argument("--all", nargs="*", metavar="NAME", help="every case, or those whose names contain a NAME")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
@@ -147,6 +156,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as work:
         try:
+            if options.all is not None:
+                folder, names = Path(work), options.all
+                failed = compare_all(
+                    options.peer, options.size, options.seed, folder, options.threads, options.tolerance, names
+                )
+                print(f"DIFFERENT: {', '.join(failed)}" if failed else "equal")
+                return int(bool(failed))
             worst = compare(options.peer, options.size, options.seed, Path(work), options.threads)
         except PeerError as error:
             print(error, file=sys.stderr)

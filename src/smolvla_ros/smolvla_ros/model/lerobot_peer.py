@@ -1,10 +1,13 @@
 """LeRobot's own SmolVLA on one checkpoint and one observation. Run by the python of an environment with lerobot 0.6.1.
 
     python lerobot_peer.py CHECKPOINT INPUT.npz OUTPUT.npz [--repeat N] [--threads N] [--save FOLDER]
+                           [--bfloat16 NAMES.txt]
 
-INPUT holds `images.<feature>` (3, H, W) float32, `state` (D,) in the robot's units, `noise` (1, chunk, max_action_dim)
-and the text `instruction`. OUTPUT gets `tokens`, `chunk` (normalised), `actions` (robot's units), `seconds` (N,),
-`load_s`, `peak_rss_bytes`. It imports nothing of this project, and asks no hub.
+INPUT holds `images.<feature>` ([B,] 3, H, W) float32, `state` ([B,] D) in the robot's units, `noise` (B, chunk,
+max_action_dim) and the text or texts `instruction`; where some lack a camera `masks.<feature>` (B,) bool; for real-time
+chunking `previous` (B, rows, width), `delay`, `horizon`, `schedule`, `max_weight`. OUTPUT gets `tokens`, `chunk`
+(normalised), `actions` (robot's units), `seconds` (N,), `load_s`, `peak_rss_bytes`; `chunk_bfloat16` is a second run's
+with the named tensors cast. It imports nothing of this project, and asks no hub.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -78,6 +81,30 @@ def load(folder: Path) -> tuple[Any, Any, Any, float]:
     return policy, pre, post, seconds
 
 
+def named(arrays: dict[str, Any], start: str) -> dict[str, Any]:
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+
+def guidance(policy: Any, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Turns real-time chunking on where the input has a previous chunk, and returns what the call takes."""
+    import torch
+    from lerobot.configs import RTCAttentionSchedule
+    from lerobot.policies.rtc.configuration_rtc import RTCConfig
+
+    if "previous" not in arrays:
+        return {}
+    policy.config.rtc_config = RTCConfig(
+        prefix_attention_schedule=RTCAttentionSchedule[arrays["schedule"].item().upper()],
+        max_guidance_weight=arrays["max_weight"].item(),
+    )
+    policy.init_rtc_processor()
+    return {
+        "prev_chunk_left_over": torch.from_numpy(arrays["previous"]),
+        "inference_delay": arrays["delay"].item(),
+        "execution_horizon": arrays["horizon"].item(),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
@@ -86,6 +113,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save", type=Path, help="where lerobot writes the checkpoint anew")
+    parser.add_argument("--bfloat16", type=Path, help="names of tensors to cast before a second run, one a line")
     options = parser.parse_args()
     options.input, options.output = options.input.resolve(), options.output.resolve()
 
@@ -96,31 +124,37 @@ def main() -> None:
     stand_in_for_torchvision()
     policy, pre, post, load_s = load(options.checkpoint)
     arrays = dict(np.load(options.input, allow_pickle=False))
-    observation = {
-        name.removeprefix("images."): torch.from_numpy(value)
-        for name, value in arrays.items()
-        if name.startswith("images.")
-    }
+    observation = {name: torch.from_numpy(value) for name, value in named(arrays, "images.").items()}
     observation["observation.state"] = torch.from_numpy(arrays["state"])
-    batch = pre({**observation, "task": str(arrays["instruction"])})
-    noise = torch.from_numpy(arrays["noise"])
+    batch = pre({**observation, "task": arrays["instruction"].tolist()})
+    batch |= {f"{name}_padding_mask": torch.from_numpy(mask) for name, mask in named(arrays, "masks.").items()}
+    settings = {"noise": torch.from_numpy(arrays["noise"]), **guidance(policy, arrays)}
     seconds = []
     for _ in range(options.repeat):
         started = time.perf_counter()
-        chunk = policy.predict_action_chunk(dict(batch), noise=noise)
+        chunk = policy.predict_action_chunk(dict(batch), **settings)
         seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if options.save:
         policy.save_pretrained(options.save)
         pre.save_pretrained(options.save)
         post.save_pretrained(options.save)
+    second = {}
+    if options.bfloat16:
+        names = set(options.bfloat16.read_text().split())
+        for name, parameter in policy.named_parameters():
+            if name in names:
+                parameter.data = parameter.data.bfloat16()
+        second["chunk_bfloat16"] = policy.predict_action_chunk(dict(batch), **settings).float().numpy()
     np.savez(
         options.output,
+        **second,
         tokens=batch["observation.language.tokens"].numpy(),
         chunk=chunk.float().numpy(),
         actions=post(chunk).float().numpy(),
         seconds=np.array(seconds),
         load_s=load_s,
-        peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_rss_bytes=peak,
     )
 
 
