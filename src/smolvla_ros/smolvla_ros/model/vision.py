@@ -39,7 +39,7 @@ class PatchEmbeddings(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patch_embedding(images.to(self.patch_embedding.weight.dtype))  # (batch, hidden, rows, columns)
         positions = self.positions(patches.shape[2], patches.shape[3], patches)
-        return patches.flatten(2).transpose(1, 2) + self.position_embedding(positions)
+        return patches.flatten(2).transpose(1, 2).contiguous() + self.position_embedding(positions)
 
     def positions(self, rows: int, columns: int, like: Tensor) -> Tensor:
         """Ids (rows * columns,): row-major at the tower's own size; a smaller image is spread over the whole table."""

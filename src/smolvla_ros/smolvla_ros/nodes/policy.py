@@ -41,8 +41,9 @@ from smolvla_ros.policies.registry import CONFIGURATION_ERRORS, make_policy
 
 PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
-    Parameter("policy", "scripted", "'scripted', or the folder of a SmolVLA checkpoint"),
+    Parameter("policy", "scripted", "'scripted', a checkpoint's folder, or its name on the hub: owner/name[@revision]"),
     Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
+    Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8"),
     Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),
     Parameter("num_steps", 0, "flow-matching steps; 0: the checkpoint's", (0, 1000)),
     Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
@@ -97,6 +98,7 @@ class PolicyNode(Node):
             device=settings["device"],
             seed=settings["seed"],
             num_steps=settings["num_steps"],
+            engine=settings["engine"],
         )
         self._label = self._policy.name if settings["policy"] == self._policy.name else Path(settings["policy"]).name
         self.get_logger().info(f"policy {self._label} ready after {time.monotonic() - started:.1f} s")

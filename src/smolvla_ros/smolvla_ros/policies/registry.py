@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smolvla_ros.embodiment import Embodiment, EmbodimentError
+from smolvla_ros.engines.errors import AUTO, EngineError
 from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.policies.interface import EmbodimentMismatch, Policy
 
@@ -16,13 +17,21 @@ class UnknownPolicy(ValueError):
 
 
 # what `make_policy` raises, with messages for the operator
-CONFIGURATION_ERRORS = (CheckpointError, EmbodimentError, EmbodimentMismatch, UnknownPolicy)
+CONFIGURATION_ERRORS = (CheckpointError, EmbodimentError, EmbodimentMismatch, EngineError, UnknownPolicy)
 
 
-def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: int = 0, num_steps: int = 0) -> Policy:
+def make_policy(
+    name: str,
+    embodiment: Embodiment,
+    device: str = "cpu",
+    seed: int = 0,
+    num_steps: int = 0,
+    engine: str = AUTO,
+) -> Policy:
     """The policy called `name`: "scripted", a SmolVLA checkpoint's folder, or one of the hub: owner/name[@revision].
 
-    `seed` seeds the sampler's noise, `num_steps` overrides the checkpoint's flow-matching steps where above zero.
+    `seed` seeds the sampler's noise, `num_steps` overrides the checkpoint's flow-matching steps where above zero;
+    `engine` is one of engines.choice, or "auto".
     """
     if name == SCRIPTED:
         from smolvla_ros.policies.scripted import ScriptedPolicy
@@ -35,4 +44,6 @@ def make_policy(name: str, embodiment: Embodiment, device: str = "cpu", seed: in
             raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
     from smolvla_ros.policies.smolvla import SmolVLAPolicy
 
-    return SmolVLAPolicy.from_checkpoint(name, embodiment, device=device, seed=seed, num_steps=num_steps or None)
+    return SmolVLAPolicy.from_checkpoint(
+        name, embodiment, device=device, seed=seed, num_steps=num_steps or None, engine=engine
+    )

@@ -14,20 +14,27 @@ import torch
 from torch import Tensor
 
 from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.engines.choice import REFERENCE, choose
+from smolvla_ros.engines.errors import AUTO
 from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
 from smolvla_ros.model.config import STATE
 from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS, model_inputs
 from smolvla_ros.model.letterbox import frame_to_tensor
 from smolvla_ros.policies.embodiment_fit import check_joints, check_statistics, fit_cameras
+from smolvla_ros.policies.frame_memory import FrameMemory
 from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
 from smolvla_ros.units import LeRobotUnits
 
 
 class SmolVLAPolicy:
-    """A checkpoint that fits a robot. State: the generator of the sampler's noise, set back by `reset`."""
+    """A checkpoint that fits a robot. State, set back by `reset`: the noise's generator, the last frames.
+
+    `engine` names what computes: "torch" for a checkpoint as it is, the engine that `from_checkpoint` prepared it for.
+    """
 
     name = "smolvla"
     needs_objects = False
+    engine = REFERENCE.name
 
     def __init__(
         self,
@@ -61,37 +68,51 @@ class SmolVLAPolicy:
         num_steps: int | None = None,
         seed: int = 0,
         rename_map: Mapping[str, str] | None = None,
+        engine: str = AUTO,
     ) -> SmolVLAPolicy:
-        """Raises CheckpointError where the folder is no sound checkpoint, EmbodimentMismatch where it does not fit."""
-        return cls(load_checkpoint(path, device), embodiment, device, num_steps, seed, rename_map)
+        """Loads a checkpoint and prepares it for an engine (see engines.choice).
+
+        Raises CheckpointError where the folder is no sound checkpoint, EmbodimentMismatch where it does not fit,
+        EngineError where the engine does not run on the device.
+        """
+        checkpoint = load_checkpoint(path, device)
+        policy = cls(checkpoint, embodiment, device, num_steps, seed, rename_map)
+        chosen = choose(engine, device, checkpoint.model)
+        chosen.prepare(checkpoint.model)
+        policy.engine = chosen.name
+        return policy
 
     def reset(self) -> None:
         self._generator = torch.Generator().manual_seed(self._seed)
+        self._frames = FrameMemory()
 
     @torch.inference_mode()
     def infer(self, observation: Observation) -> Chunk:
         """Raises PolicyRefusal where an image, the positions or the instruction are missing or malformed."""
-        model = self.checkpoint.model
+        model, flow = self.checkpoint.model, self.checkpoint.model.model
         clock = _Clock(self._device)
-        inputs = model_inputs(self._batch(observation), model.config)
+        frames = {camera: _checked_frame(observation.images.get(camera), camera) for camera in self.cameras}
+        inputs = model_inputs(self._batch(observation, frames), model.config)
         noise = model.noise(1, self._generator).to(self._device)
         clock.lap("preprocess")
-        memory = model.model.remember(inputs)
+        image_tokens = flow.embed_cameras(inputs, self._frames.known(frames))
+        self._frames.keep(frames, image_tokens)
+        memory = flow.remember(inputs, image_tokens)
         clock.lap("encode")
-        actions = model.model.sample(memory, noise, self.num_steps)[0, :, : self._joints]
+        actions = flow.sample(memory, noise, self.num_steps)[0, :, : self._joints]
         clock.lap("denoise")
         values = self.checkpoint.processors.action.inverse(actions.float().cpu())
         positions = self._units.to_radians(values.double().numpy())
         clock.lap("postprocess")
         return Chunk(positions, self._step_s, denoise_steps=self.num_steps, latency_s=clock.laps)
 
-    def _batch(self, observation: Observation) -> dict[str, Tensor]:
+    def _batch(self, observation: Observation, frames: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The observation in the public key names, batch of one, on the device."""
         if not observation.instruction.strip():
             raise PolicyRefusal("instruction: expected words, found an empty one; say what to do")
         batch = {}
         for feature, camera in self._features.items():
-            batch[feature] = frame_to_tensor(_checked_frame(observation.images.get(camera), camera))
+            batch[feature] = frame_to_tensor(frames[camera])
         positions = np.asarray(observation.positions, dtype=np.float64)
         if positions.shape != (self._joints,) or not np.isfinite(positions).all():
             raise PolicyRefusal(f"positions: expected {self._joints} finite angles, found {positions.tolist()}")

@@ -43,10 +43,11 @@ ARGUMENTS = (
         ("mujoco", "real", "virtual", "mock_components"),
     ),
     LaunchArgument("usb_port", "", "serial device of a real arm; empty: the embodiment file's"),
-    LaunchArgument("policy", "scripted", "'scripted', or the folder of a SmolVLA checkpoint"),
+    LaunchArgument("policy", "scripted", "'scripted', a SmolVLA checkpoint's folder, or its hub name"),
     LaunchArgument("instruction", "", "what the arm should do, in words; empty: wait for a RunTask goal"),
     LaunchArgument("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     LaunchArgument("device", "cpu", "where the policy runs: cpu, cuda, cuda:1, ..."),
+    LaunchArgument("engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8"),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
     LaunchArgument("namespace", "", "namespace of all nodes"),
     LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
@@ -118,6 +119,7 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
             embodiment=embodiment,
             policy=arguments["policy"],
             device=arguments["device"],
+            engine=arguments["engine"],
             seed=seed,
         )
     )

@@ -180,3 +180,14 @@ def test_refusals_name_the_argument_and_both_sides() -> None:
         cpu_kernels.quantise_rows(x.double())
     with pytest.raises(ValueError, match=r"cosines: expected \('batch or 1', 1, 4, 16\), found \(1, 1, 4, 32\)"):
         cpu_kernels.rope(x[None, None], *2 * [random(1, 1, 4, 32)])
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1, 1), (5, 31), (64, 768), (7, 3072), (33, 40)])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_matrix_vector_keeps_float32_sums(rows: int, width: int, with_bias: bool) -> None:
+    weight, x = random(rows, width).bfloat16(), random(width)
+    bias = random(rows) if with_bias else None
+    expected = weight.double() @ x.double() + (0 if bias is None else bias.double())
+    found = cpu_kernels.matrix_vector(weight, x, bias)
+    assert found.dtype is torch.float32
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)

@@ -9,6 +9,7 @@ need not ask. Results are the same within rounding. torch.set_num_threads rules 
 
 from smolvla_ros.engines.cpu_kernels.attention import attention, grouped_attention
 from smolvla_ros.engines.cpu_kernels.library import available
+from smolvla_ros.engines.cpu_kernels.matvec import matrix_vector
 from smolvla_ros.engines.cpu_kernels.rope import rope
 from smolvla_ros.engines.cpu_kernels.rows import (
     Norm,
@@ -36,6 +37,7 @@ __all__ = [
     "dequantise_swiglu_quantise",
     "grouped_attention",
     "layernorm_quantise_rows",
+    "matrix_vector",
     "pass_rows",
     "quantise_rows",
     "rmsnorm",

@@ -69,17 +69,16 @@ def grouped_attention(
     """Softmax attention over one or two parts of keys and values in order, as (batch, rows, heads * head_dim).
 
     queries (batch, heads, rows, head_dim); each part's keys and values (batch, groups, its rows, head_dim) with heads
-    a multiple of groups; head_dim a multiple of 16 up to 128; all float32 or all bfloat16, any strides but the last.
+    a multiple of groups; all float32 or all bfloat16, any strides but the last.
     visible (batch or 1, rows, keys of all parts) bool, None where everything is; a query that sees nothing gets the
-    mean of all values. Scores and sums are float32. out, where given, is contiguous.
+    mean of all values. Scores and sums are float32. out, where given, is contiguous. A head_dim that is no multiple of
+    16, or above 128, is left to torch.
     """
     dtype = queries.dtype
     if dtype not in library.FEATURES:
         raise refusal("queries", "float32 or bfloat16", dtype)
     _expect_heads("queries", queries, dtype)
     batch, heads, rows, head_dim = queries.shape
-    if head_dim % 16 or not 0 < head_dim <= MAX_HEAD_DIM:
-        raise refusal("head_dim", "a multiple of 16 up to 128", head_dim)
     if len(seen) not in (1, 2):
         raise refusal("seen", "1 or 2 parts", len(seen))
     groups = seen[0][0].shape[1]
@@ -114,7 +113,7 @@ def grouped_attention(
             raise refusal(
                 "out", f"contiguous {shape} {dtype}", f"{tuple(out.shape)} {out.dtype}, strides {out.stride()}"
             )
-    if not library.available(dtype):
+    if not library.available(dtype) or head_dim % 16 or head_dim > MAX_HEAD_DIM:
         return out.copy_(_grouped_attention_by_torch(queries, seen, visible))
     segments = [
         _Segment(keys.data_ptr(), values.data_ptr(), _strides(keys), _strides(values), keys.shape[2])

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch  # before the library, so that it finds torch's OpenMP runtime loaded and shares its threads
 
 FEATURES = {torch.float32: 0, torch.bfloat16: 1}
-KERNELS = ("smolvla_attention", "smolvla_rotate", "smolvla_rows")
+KERNELS = ("smolvla_attention", "smolvla_matrix_vector", "smolvla_rotate", "smolvla_rows")
 ELEMENTS_A_THREAD = 16384  # waking a thread costs as much as some 10 microseconds of work
 
 
