@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "bench", "report")
+COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report")
 
 
 def operator_errors() -> tuple[type[Exception], ...]:

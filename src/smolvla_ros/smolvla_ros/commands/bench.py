@@ -9,7 +9,7 @@ from pathlib import Path
 from smolvla_ros.runtime.report import table, write_report
 
 # name of the report -> module with `rows(peer)`: one dict a row; `peer` is a python with lerobot installed, or None
-BENCHES = {"bus": "so100_hardware.bench", "model": "smolvla_ros.model.bench"}
+BENCHES = {"bus": "so100_hardware.bench", "model": "smolvla_ros.engines.bench"}
 NO_PEER = (
     "The peer's columns are empty: install lerobot 0.6.1 into an environment of its own and name its python "
     "(make bench PEER=/path/to/python)."

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from smolvla_ros.engines.decoder_block import PackedBlock
 from smolvla_ros.engines.encoder_layer import PackedEncoderLayer
+from smolvla_ros.engines.freed_memory import keep_freed_memory
 from smolvla_ros.engines.packed_linear import PackedLinear
 from smolvla_ros.engines.rows import EngineLinear, LinearMaker, Rows
 from smolvla_ros.model.language import Block
@@ -38,6 +39,7 @@ def pack(model: SmolVLA, perception: LinearMaker, action: LinearMaker) -> None:
     expert's. Attention computes in the type of their results. The projections of states, actions and flow times stay
     float32, as published, and so does what runs from layer to layer.
     """
+    keep_freed_memory()
     flow, backbone = model.model, model.backbone
     patches = (backbone.vision.image_size // backbone.vision.patch_size) ** 2
     image_rows = CAMERAS * patches // backbone.scale_factor**2

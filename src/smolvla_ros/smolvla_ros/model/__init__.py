@@ -5,5 +5,5 @@ state, language.py reads them (layer skipping), expert.py alternates self- and c
 flow_matching.py ties these together, samples and trains. attention.py and rope.py are what both transformers share.
 
 Around it: smolvla.py (batches in the public key names), checkpoint.py (the public folder layout, by config.py,
-weights.py, processors.py, tokenizer.py), random_checkpoint.py, compare_with_lerobot.py, bench.py.
+weights.py, processors.py, tokenizer.py), random_checkpoint.py, compare_with_lerobot.py.
 """

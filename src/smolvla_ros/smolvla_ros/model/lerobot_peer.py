@@ -1,6 +1,6 @@
 """LeRobot's own SmolVLA on one checkpoint and one observation. Run by the python of an environment with lerobot 0.6.1.
 
-    python lerobot_peer.py CHECKPOINT INPUT.npz OUTPUT.npz [--repeat N] [--threads N] [--save FOLDER]
+    python lerobot_peer.py CHECKPOINT INPUT.npz OUTPUT.npz [--repeat N] [--threads N] [--save FOLDER] [--file-types]
                            [--bfloat16 NAMES.txt]
 
 INPUT holds `images.<feature>` ([B,] 3, H, W) float32, `state` ([B,] D) in the robot's units, `noise` (B, chunk,
@@ -81,6 +81,15 @@ def load(folder: Path) -> tuple[Any, Any, Any, float]:
     return policy, pre, post, seconds
 
 
+def take_file_types(policy: Any) -> None:
+    """Types follow construction in LeRobot, which builds published models in bfloat16, random ones not."""
+    from safetensors import safe_open
+
+    with safe_open("model.safetensors", framework="pt") as file:
+        for name, parameter in policy.named_parameters():
+            parameter.data = file.get_tensor(name).clone()
+
+
 def named(arrays: dict[str, Any], start: str) -> dict[str, Any]:
     return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
 
@@ -114,6 +123,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save", type=Path, help="where lerobot writes the checkpoint anew")
     parser.add_argument("--bfloat16", type=Path, help="names of tensors to cast before a second run, one a line")
+    parser.add_argument("--file-types", action="store_true", help="weights in the file's types, as they were published")
     options = parser.parse_args()
     options.input, options.output = options.input.resolve(), options.output.resolve()
 
@@ -123,6 +133,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     stand_in_for_torchvision()
     policy, pre, post, load_s = load(options.checkpoint)
+    if options.file_types:
+        take_file_types(policy)
     arrays = dict(np.load(options.input, allow_pickle=False))
     observation = {name: torch.from_numpy(value) for name, value in named(arrays, "images.").items()}
     observation["observation.state"] = torch.from_numpy(arrays["state"])

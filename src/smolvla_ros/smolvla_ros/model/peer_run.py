@@ -109,13 +109,19 @@ def run_peer(
     repeat: int = 1,
     save: Path | None = None,
     bfloat16: Sequence[str] = (),
+    file_types: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The arrays of lerobot_peer.py. bfloat16: tensors to cast before a second run. Raises PeerError."""
+    """The arrays of lerobot_peer.py. Raises PeerError.
+
+    bfloat16: tensors to cast before a second run. file_types: run in the types of the file, whatever LeRobot builds.
+    """
     with tempfile.TemporaryDirectory() as work:
         source, target = Path(work, "input.npz"), Path(work, "output.npz")
         sample.save(source)
         command = [str(python), str(PEER_SCRIPT), str(folder), str(source), str(target)]
         command += ["--repeat", str(repeat), "--threads", str(threads)] + (["--save", str(save)] if save else [])
+        if file_types:
+            command.append("--file-types")
         if bfloat16:
             names = Path(work, "bfloat16.txt")
             names.write_text("\n".join(bfloat16))

@@ -38,6 +38,7 @@ from smolvla_ros.nodes.parameters import Parameter, declare
 from smolvla_ros.nodes.process import run_node
 from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
 from smolvla_ros.policies.registry import CONFIGURATION_ERRORS, make_policy
+from smolvla_ros.policies.sampler_settings import CHUNKING, SamplerSettings
 
 PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
@@ -46,6 +47,8 @@ PARAMETERS = (
     Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8"),
     Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),
     Parameter("num_steps", 0, "flow-matching steps; 0: the checkpoint's", (0, 1000)),
+    Parameter("real_time_chunking", "off", "what holds a new chunk to the rows under way: off, guided, trained"),
+    Parameter("time_limit", 0.0, "s for a chunk; fewer steps where all would take longer; 0: none", (0.0, 60.0)),
     Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
     Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
     Parameter("joint_state_max_age", 0.3, "s; an older newest joint state is no observation", (0.01, 60.0)),
@@ -87,6 +90,9 @@ class PolicyNode(Node):
     def __init__(self) -> None:
         super().__init__("policy")
         settings = declare(self, PARAMETERS)
+        if settings["real_time_chunking"] not in CHUNKING:
+            expected, found = ", ".join(CHUNKING), settings["real_time_chunking"]
+            raise EmbodimentError(f"real_time_chunking: expected one of {expected}, found '{found}'")
         if settings["image_transport"] not in ("raw", "compressed"):
             raise EmbodimentError(f"image_transport: expected raw or compressed, found '{settings['image_transport']}'")
         self._settings = settings
@@ -96,8 +102,9 @@ class PolicyNode(Node):
             settings["policy"],
             self._embodiment,
             device=settings["device"],
-            seed=settings["seed"],
-            num_steps=settings["num_steps"],
+            sampler=SamplerSettings(
+                settings["num_steps"], settings["seed"], settings["real_time_chunking"], settings["time_limit"]
+            ),
             engine=settings["engine"],
         )
         self._label = self._policy.name if settings["policy"] == self._policy.name else Path(settings["policy"]).name

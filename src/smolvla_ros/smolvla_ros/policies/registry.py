@@ -8,6 +8,7 @@ from smolvla_ros.embodiment import Embodiment, EmbodimentError
 from smolvla_ros.engines.errors import AUTO, EngineError
 from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.policies.interface import EmbodimentMismatch, Policy
+from smolvla_ros.policies.sampler_settings import DEFAULT, SamplerSettings
 
 SCRIPTED = "scripted"
 
@@ -24,14 +25,12 @@ def make_policy(
     name: str,
     embodiment: Embodiment,
     device: str = "cpu",
-    seed: int = 0,
-    num_steps: int = 0,
+    sampler: SamplerSettings = DEFAULT,
     engine: str = AUTO,
 ) -> Policy:
     """The policy called `name`: "scripted", a SmolVLA checkpoint's folder, or one of the hub: owner/name[@revision].
 
-    `seed` seeds the sampler's noise, `num_steps` overrides the checkpoint's flow-matching steps where above zero;
-    `engine` is one of engines.choice, or "auto".
+    `sampler` and `engine` (one of engines.choice, or "auto") are for checkpoints.
     """
     if name == SCRIPTED:
         from smolvla_ros.policies.scripted import ScriptedPolicy
@@ -44,6 +43,4 @@ def make_policy(
             raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
     from smolvla_ros.policies.smolvla import SmolVLAPolicy
 
-    return SmolVLAPolicy.from_checkpoint(
-        name, embodiment, device=device, seed=seed, num_steps=num_steps or None, engine=engine
-    )
+    return SmolVLAPolicy.from_checkpoint(name, embodiment, device, sampler, engine=engine)

@@ -5,6 +5,7 @@ The model, its files and its numbers are in smolvla_ros.model; here is only the 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,9 +21,12 @@ from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
 from smolvla_ros.model.config import STATE
 from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS, model_inputs
 from smolvla_ros.model.letterbox import frame_to_tensor
+from smolvla_ros.model.real_time_chunking import Guidance
 from smolvla_ros.policies.embodiment_fit import check_joints, check_statistics, fit_cameras
 from smolvla_ros.policies.frame_memory import FrameMemory
-from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
+from smolvla_ros.policies.interface import Chunk, EmbodimentMismatch, Observation, PolicyRefusal
+from smolvla_ros.policies.real_time_chunking import guidance_of
+from smolvla_ros.policies.sampler_settings import DEFAULT, SamplerSettings
 from smolvla_ros.units import LeRobotUnits
 
 
@@ -41,22 +45,24 @@ class SmolVLAPolicy:
         checkpoint: Checkpoint,
         embodiment: Embodiment,
         device: str = "cpu",
-        num_steps: int | None = None,
-        seed: int = 0,
+        sampler: SamplerSettings = DEFAULT,
         rename_map: Mapping[str, str] | None = None,
     ) -> None:
         """Raises EmbodimentMismatch. `rename_map`: a robot's camera feature -> the checkpoint's."""
         features = fit_cameras(checkpoint, embodiment, rename_map or {})
         check_joints(checkpoint, embodiment)
         check_statistics(checkpoint, embodiment)
-        if num_steps is not None and num_steps < 1:
-            raise ValueError(f"num_steps: expected a whole number above 0, found {num_steps}")
+        if sampler.real_time_chunking == "trained" and not checkpoint.config.rtc_training_max_delay:
+            raise EmbodimentMismatch(
+                "real_time_chunking: expected off or guided, found trained; the checkpoint's rtc_training_max_delay is "
+                "0: train one with it, or use guided"
+            )
         self.checkpoint = checkpoint
         self.cameras = tuple(features.values())
-        self.num_steps = num_steps or checkpoint.config.num_steps
+        self.num_steps = sampler.num_steps or checkpoint.config.num_steps
         self._features, self._joints = features, len(embodiment.joints)
         self._step_s = 1.0 / embodiment.rates.policy_hz
-        self._units, self._device, self._seed = LeRobotUnits(embodiment), torch.device(device), seed
+        self._units, self._device, self._sampler = LeRobotUnits(embodiment), torch.device(device), sampler
         self.reset()
 
     @classmethod
@@ -65,8 +71,7 @@ class SmolVLAPolicy:
         path: str | Path,
         embodiment: Embodiment,
         device: str = "cpu",
-        num_steps: int | None = None,
-        seed: int = 0,
+        sampler: SamplerSettings = DEFAULT,
         rename_map: Mapping[str, str] | None = None,
         engine: str = AUTO,
     ) -> SmolVLAPolicy:
@@ -76,21 +81,22 @@ class SmolVLAPolicy:
         EngineError where the engine does not run on the device.
         """
         checkpoint = load_checkpoint(path, device)
-        policy = cls(checkpoint, embodiment, device, num_steps, seed, rename_map)
+        policy = cls(checkpoint, embodiment, device, sampler, rename_map)
         chosen = choose(engine, device, checkpoint.model)
         chosen.prepare(checkpoint.model)
         policy.engine = chosen.name
         return policy
 
     def reset(self) -> None:
-        self._generator = torch.Generator().manual_seed(self._seed)
+        self._generator = torch.Generator().manual_seed(self._sampler.seed)
         self._frames = FrameMemory()
 
     @torch.inference_mode()
     def infer(self, observation: Observation) -> Chunk:
         """Raises PolicyRefusal where an image, the positions or the instruction are missing or malformed."""
         model, flow = self.checkpoint.model, self.checkpoint.model.model
-        clock = _Clock(self._device)
+        clock, limit_s = _Clock(self._device), self._sampler.time_limit_s
+        deadline_s = time.monotonic() + limit_s if limit_s else math.inf
         frames = {camera: _checked_frame(observation.images.get(camera), camera) for camera in self.cameras}
         inputs = model_inputs(self._batch(observation, frames), model.config)
         noise = model.noise(1, self._generator).to(self._device)
@@ -99,12 +105,25 @@ class SmolVLAPolicy:
         self._frames.keep(frames, image_tokens)
         memory = flow.remember(inputs, image_tokens)
         clock.lap("encode")
-        actions = flow.sample(memory, noise, self.num_steps)[0, :, : self._joints]
+        guidance, clean_rows = self._rows_under_way(observation)
+        sampled = flow.sample_until(deadline_s, time.monotonic, memory, noise, self.num_steps, guidance, clean_rows)
+        actions = sampled.actions[0, :, : self._joints]
         clock.lap("denoise")
         values = self.checkpoint.processors.action.inverse(actions.float().cpu())
         positions = self._units.to_radians(values.double().numpy())
         clock.lap("postprocess")
-        return Chunk(positions, self._step_s, denoise_steps=self.num_steps, latency_s=clock.laps)
+        return Chunk(positions, self._step_s, denoise_steps=sampled.steps, latency_s=clock.laps)
+
+    def _rows_under_way(self, observation: Observation) -> tuple[Guidance | None, Tensor | None]:
+        """What the sampler is guided by, or begins with, as the settings say. Raises PolicyRefusal."""
+        chunking, config = self._sampler.real_time_chunking, self.checkpoint.config
+        if chunking == "off":
+            return None, None
+        normalizer = self.checkpoint.processors.action
+        held = guidance_of(observation, self._step_s, self._units, normalizer, config.chunk_size, config.max_action_dim)
+        if held is None or chunking == "guided":
+            return held, None
+        return None, held.frozen[:, : config.rtc_training_max_delay].to(self._device)
 
     def _batch(self, observation: Observation, frames: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The observation in the public key names, batch of one, on the device."""

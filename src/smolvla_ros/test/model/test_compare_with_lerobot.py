@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.model import bench, compare_with_lerobot
+from smolvla_ros.model import compare_with_lerobot
 from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from smolvla_ros.model.compare_with_lerobot import Outcome, main
 from smolvla_ros.model.comparison_cases import (
@@ -51,14 +51,6 @@ def test_a_sample_survives_its_file(checkpoint: Checkpoint, tmp_path: Path) -> N
     assert again.instruction == sample.instruction
     assert list(again.images) == list(sample.images) == ["observation.images.top", "observation.images.wrist"]
     np.testing.assert_array_equal(run_here(checkpoint, again)["chunk"], run_here(checkpoint, sample)["chunk"])
-
-
-def test_the_bench_measures_the_policy_that_compare_checks(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    sample = random_sample(checkpoint, seed=1)
-    measured = bench.measure(tmp_path / "checkpoint", sample, repeat=2)
-    np.testing.assert_array_equal(measured["chunk"], run_here(checkpoint, sample)["chunk"])
-    assert len(measured["seconds"]) == 2
-    assert min(measured["floor_s"], measured["load_s"], measured["peak_rss_bytes"]) > 0
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -17,6 +17,7 @@ from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS
 from smolvla_ros.model.random_checkpoint import random_checkpoint
 from smolvla_ros.policies.interface import EmbodimentMismatch, Observation, PolicyRefusal
 from smolvla_ros.policies.registry import make_policy
+from smolvla_ros.policies.sampler_settings import SamplerSettings
 from smolvla_ros.policies.smolvla import SmolVLAPolicy
 from smolvla_ros.units import LeRobotUnits
 
@@ -68,7 +69,7 @@ def test_a_chunk_has_the_robots_rate_joints_and_latency_split(saved: Path, robot
 def test_the_chunk_is_the_models_own_in_radians(saved: Path, robot: Embodiment) -> None:
     """Units, normalisation and camera order checked against the model driven by hand."""
     observation = observation_of(robot)
-    chunk = SmolVLAPolicy.from_checkpoint(saved, robot, seed=5).infer(observation)
+    chunk = SmolVLAPolicy.from_checkpoint(saved, robot, sampler=SamplerSettings(seed=5)).infer(observation)
 
     checkpoint, units = load_checkpoint(saved), LeRobotUnits(robot)
     stats = load_file(saved / "policy_preprocessor_step_5_normalizer_processor.safetensors")
@@ -89,12 +90,12 @@ def test_the_chunk_is_the_models_own_in_radians(saved: Path, robot: Embodiment) 
 
 def test_the_same_seed_gives_the_same_chunks_and_reset_starts_over(saved: Path, robot: Embodiment) -> None:
     observation = observation_of(robot)
-    policy = SmolVLAPolicy.from_checkpoint(saved, robot, seed=7)
+    policy = SmolVLAPolicy.from_checkpoint(saved, robot, sampler=SamplerSettings(seed=7))
     first, second = policy.infer(observation).positions, policy.infer(observation).positions
     policy.reset()
     np.testing.assert_array_equal(policy.infer(observation).positions, first)
     assert np.abs(second - first).max() > 0.01
-    other = SmolVLAPolicy.from_checkpoint(saved, robot, seed=8).infer(observation).positions
+    other = SmolVLAPolicy.from_checkpoint(saved, robot, sampler=SamplerSettings(seed=8)).infer(observation).positions
     assert np.abs(other - first).max() > 0.01
 
 
@@ -114,7 +115,10 @@ def test_everything_observed_matters(saved: Path, robot: Embodiment, change: str
 
 
 def test_fewer_flow_steps_are_taken_when_asked(saved: Path, robot: Embodiment) -> None:
-    assert make_policy(str(saved), robot, num_steps=3).infer(observation_of(robot)).denoise_steps == 3
+    assert (
+        make_policy(str(saved), robot, sampler=SamplerSettings(num_steps=3)).infer(observation_of(robot)).denoise_steps
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,3 +201,56 @@ def test_statistics_in_radians_are_refused(folder: Path, robot: Embodiment) -> N
     change_statistics(folder, {"mean": [0.0, 1.7, -1.5, -0.6, 0.0, 0.9], "std": [0.6] * 6})
     with pytest.raises(EmbodimentMismatch, match="look like radians"):
         SmolVLAPolicy.from_checkpoint(folder, robot)
+
+
+def committed(robot: Embodiment, seen: Observation) -> Observation:
+    rows = robot.home_rad + 0.1 * np.sin(np.arange(12) / 4)[:, None]
+    return replace(seen, committed=rows, committed_start_s=seen.stamp_s, delay_rows=8)
+
+
+def test_guided_chunks_go_on_from_the_rows_under_way(saved: Path, robot: Embodiment) -> None:
+    seen = committed(robot, observation_of(robot))
+    assert seen.committed is not None
+
+    def distance(chunking: str) -> float:
+        policy = make_policy(str(saved), robot, sampler=SamplerSettings(real_time_chunking=chunking))
+        return float(np.abs(policy.infer(seen).positions[:8] - seen.committed[:8]).mean())
+
+    assert distance("guided") < distance("off") / 4
+
+
+def test_trained_chunking_begins_with_the_rows_under_way_themselves(saved: Path, robot: Embodiment) -> None:
+    checkpoint = load_checkpoint(saved)
+    config = replace(checkpoint.config, rtc_training_max_delay=6)
+    checkpoint.model.config = checkpoint.model.model.config = config
+    seen = committed(robot, observation_of(robot))
+    assert seen.committed is not None
+    policy = SmolVLAPolicy(checkpoint, robot, sampler=SamplerSettings(real_time_chunking="trained"))
+    positions = policy.infer(seen).positions
+    np.testing.assert_allclose(positions[:6], seen.committed[:6], atol=1e-5)
+    assert np.abs(positions[6:8] - seen.committed[6:8]).max() > 1e-3
+
+
+def test_a_checkpoint_that_was_not_trained_to_go_on_is_refused_at_once(saved: Path, robot: Embodiment) -> None:
+    with pytest.raises(EmbodimentMismatch, match="real_time_chunking: expected off or guided, found trained"):
+        make_policy(str(saved), robot, sampler=SamplerSettings(real_time_chunking="trained"))
+
+
+def test_a_time_limit_cuts_steps_and_not_the_chunk(saved: Path, robot: Embodiment) -> None:
+    policy = make_policy(str(saved), robot, sampler=SamplerSettings(num_steps=1000, time_limit_s=0.05))
+    chunk = policy.infer(observation_of(robot))
+    assert 1 <= chunk.denoise_steps < 1000
+    assert np.isfinite(chunk.positions).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_steps": -1}, "num_steps: expected 0 or a whole number above it, found -1"),
+        ({"real_time_chunking": "on"}, "real_time_chunking: expected one of off, guided, trained, found 'on'"),
+        ({"time_limit_s": float("nan")}, "time_limit_s: expected seconds, 0 for none, found nan"),
+    ],
+)
+def test_sampler_settings_out_of_range_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SamplerSettings(**settings)
