@@ -102,12 +102,17 @@ def load_weights(model: nn.Module, weights: Weights, adapter: Merge | None = Non
     if adapter:
         adapter.merge(tensors)
     for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
+        if not _finite(tensor):
             remedy = "training diverged or the file is damaged: use an earlier checkpoint"
             raise mismatch(f"{weights.tensors[name].file}: {name}", "finite numbers", "NaN or infinity", remedy)
     if dtype:
         tensors = {name: tensor.to(DTYPES[dtype]) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, assign=True)
+
+
+def _finite(tensor: Tensor) -> bool:
+    """One pass without a second tensor: a sum is finite only of finite numbers. Huge ones are looked at one by one."""
+    return bool(torch.isfinite(tensor.sum(dtype=torch.float32)) or torch.isfinite(tensor).all())
 
 
 def save_weights(model: nn.Module, path: Path, lm_head: Tensor | None = None) -> None:
