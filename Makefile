@@ -37,6 +37,9 @@ eval: build ## EPISODES unseen scenes through the whole graph, judged by the sim
 bench: build ## every figure that README quotes, as tables and reports/*.json (PEER=python of an environment with lerobot)
 	@$(RUN) smolvla bench $(if $(PEER),--peer $(PEER))
 
+bench-%: build ## one of them: make bench-model, make bench-bus
+	@$(RUN) smolvla bench $* $(if $(PEER),--peer $(PEER))
+
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint
 

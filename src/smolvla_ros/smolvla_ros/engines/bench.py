@@ -7,7 +7,6 @@ float32 weights against LeRobot's float32, weights in the types of published che
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from smolvla_ros.engines.rows import EngineLinear, Rows
 from smolvla_ros.model.checkpoint import load_checkpoint, save_checkpoint
 from smolvla_ros.model.comparison_cases import cast_as_published
 from smolvla_ros.model.inputs import model_inputs
+from smolvla_ros.model.lerobot_peer import peak_rss_bytes
 from smolvla_ros.model.peer_run import Sample, batch_of, random_sample, run_peer
 from smolvla_ros.model.random_checkpoint import random_checkpoint
 
@@ -158,7 +158,7 @@ def measure(folder: Path, sample: Sample, engine: str, repeat: int) -> dict[str,
     batch, noise = batch_of(checkpoint, sample), torch.from_numpy(sample.noise)
     chunk, _ = _timed(checkpoint.model, batch, noise)  # the first is slower and not counted
     seconds = [_timed(checkpoint.model, batch, noise)[1] for _ in range(repeat)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_rss_bytes()
     made = {
         "chunk": chunk.numpy(),
         "seconds": np.array(seconds),

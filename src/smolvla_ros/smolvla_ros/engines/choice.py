@@ -48,15 +48,25 @@ def _int8(model: SmolVLA) -> None:
     pack(model, QuantisedLinear, partial(PackedLinear, dtype=torch.bfloat16))
 
 
+def _cuda(model: SmolVLA) -> None:
+    from smolvla_ros.engines.cuda import compile_steps
+
+    compile_steps(model)
+
+
 REFERENCE = Engine("torch", "any", "PyTorch's operators in the checkpoint's types: the reference", _as_loaded)
 FLOAT32 = Engine("cpu-fp32", "cpu", "float32 by oneDNN and this project's kernels", _float32)
 BFLOAT16 = Engine("cpu-bf16", "cpu", "bfloat16 products, float32 between layers", _bfloat16)
 INT8 = Engine("cpu-int8", "cpu", "int8 products in vision encoder and language model, bfloat16 in the expert", _int8)
-ENGINES = {engine.name: engine for engine in (REFERENCE, FLOAT32, BFLOAT16, INT8)}
+CUDA = Engine("cuda-bf16", "cuda", "bfloat16, compiled, replayed as CUDA graphs; never run on a GPU yet", _cuda)
+ENGINES = {engine.name: engine for engine in (REFERENCE, FLOAT32, BFLOAT16, INT8, CUDA)}
 
 
 def choose(name: str, device: str, model: SmolVLA) -> Engine:
-    """The engine called `name`; for "auto" by device, processor and the types of the weights. Raises EngineError."""
+    """The engine called `name`; for "auto" by device, processor and the types of the weights. Raises EngineError.
+
+    On a GPU "auto" is the reference: the other has been traced but never run there, and is there by name.
+    """
     kind = torch.device(device).type
     if name == AUTO:
         if kind != "cpu":

@@ -39,7 +39,6 @@ def pack(model: SmolVLA, perception: LinearMaker, action: LinearMaker) -> None:
     expert's. Attention computes in the type of their results. The projections of states, actions and flow times stay
     float32, as published, and so does what runs from layer to layer.
     """
-    keep_freed_memory()
     flow, backbone = model.model, model.backbone
     patches = (backbone.vision.image_size // backbone.vision.patch_size) ** 2
     image_rows = CAMERAS * patches // backbone.scale_factor**2
@@ -63,3 +62,4 @@ def pack(model: SmolVLA, perception: LinearMaker, action: LinearMaker) -> None:
     float32 = partial(PackedLinear, dtype=torch.float32)
     for name in ("state_proj", "action_in_proj", "action_time_mlp_in", "action_time_mlp_out", "action_out_proj"):
         setattr(flow, name, Unwrapped(float32((getattr(flow, name),), expert.chunk)))
+    keep_freed_memory()  # from here on: what packing frees goes back

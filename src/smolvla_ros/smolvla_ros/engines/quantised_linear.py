@@ -19,8 +19,6 @@ from smolvla_ros.engines.cpu_kernels import Products, matrix_vector, pass_rows, 
 from smolvla_ros.engines.packed_linear import side_by_side
 from smolvla_ros.engines.rows import Activation, EngineLinear, Rows
 
-LARGEST = 127
-
 
 class QuantisedLinear(EngineLinear):
     """Several linear layers of one input side by side: (..., in) to (..., sum of their outs) in bfloat16."""
@@ -32,9 +30,8 @@ class QuantisedLinear(EngineLinear):
         self.activation = activation
         self.exact, bias = side_by_side(linears, torch.bfloat16)
         self.bias = None if bias is None else bias.float()
-        weight = side_by_side(linears, torch.float32)[0]
-        self.scale = weight.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / LARGEST
-        self.weight = (weight / self.scale[:, None]).round_().to(torch.int8).t().contiguous()  # (in, out)
+        quantised, self.scale = quantise_rows(self.exact)
+        self.weight = quantised.t().contiguous()  # (in, out)
 
     def forward(self, rows: Rows) -> Rows:
         values = rows.values.flatten(0, -2)

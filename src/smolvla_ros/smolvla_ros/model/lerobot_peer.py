@@ -81,6 +81,14 @@ def load(folder: Path) -> tuple[Any, Any, Any, float]:
     return policy, pre, post, seconds
 
 
+def peak_rss_bytes() -> int:
+    """The most memory that this program has held. getrusage's would count what its parent held when it started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def take_file_types(policy: Any) -> None:
     """Types follow construction in LeRobot, which builds published models in bfloat16, random ones not."""
     from safetensors import safe_open
@@ -146,7 +154,7 @@ def main() -> None:
         started = time.perf_counter()
         chunk = policy.predict_action_chunk(dict(batch), **settings)
         seconds.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_rss_bytes()
     if options.save:
         policy.save_pretrained(options.save)
         pre.save_pretrained(options.save)

@@ -44,7 +44,7 @@ PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("policy", "scripted", "'scripted', a checkpoint's folder, or its name on the hub: owner/name[@revision]"),
     Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
-    Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8"),
+    Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"),
     Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),
     Parameter("num_steps", 0, "flow-matching steps; 0: the checkpoint's", (0, 1000)),
     Parameter("real_time_chunking", "off", "what holds a new chunk to the rows under way: off, guided, trained"),

@@ -47,7 +47,9 @@ ARGUMENTS = (
     LaunchArgument("instruction", "", "what the arm should do, in words; empty: wait for a RunTask goal"),
     LaunchArgument("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     LaunchArgument("device", "cpu", "where the policy runs: cpu, cuda, cuda:1, ..."),
-    LaunchArgument("engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8"),
+    LaunchArgument(
+        "engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"
+    ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
     LaunchArgument("namespace", "", "namespace of all nodes"),
     LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
