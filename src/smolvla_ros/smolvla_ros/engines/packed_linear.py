@@ -16,7 +16,7 @@ from smolvla_ros.engines.cpu_kernels import silu_mul
 from smolvla_ros.engines.rows import Activation, EngineLinear, Rows
 
 PACKED_ROWS = 128
-"""Inputs with more rows gain next to nothing in float32 from weights laid out anew; they stay as they lie in the file."""
+"""Inputs with more rows gain next to nothing in float32 from weights laid out anew, which stay as the file has them."""
 
 
 def has_onednn() -> bool:
