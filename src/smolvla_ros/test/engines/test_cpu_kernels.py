@@ -111,7 +111,7 @@ def test_a_query_that_sees_nothing_gets_the_mean_of_the_values(path: str, dtype:
 def test_heads_that_no_kernel_is_made_for_are_left_to_torch(path: str, dtype: torch.dtype, head_dim: int) -> None:
     q, k, v = (random(2, 3, 21, head_dim, dtype=dtype) for _ in range(3))
     found = cpu_kernels.attention(q, k, v)
-    torch.testing.assert_close(found.double(), exact_attention(q, k, v), atol=TOLERANCE[dtype], rtol=0)
+    torch.testing.assert_close(found.double(), exact_attention(q, k, v), atol=4 * TOLERANCE[dtype], rtol=0)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
