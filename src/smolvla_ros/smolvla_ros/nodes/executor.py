@@ -10,6 +10,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
@@ -56,6 +57,7 @@ PARAMETERS = (
 STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
+LAST_WORD_S = 1.0
 
 
 class ExecutorNode(Node):
@@ -110,6 +112,8 @@ class ExecutorNode(Node):
         self._end(RunTask.Result.REASON_CANCELED, "the executor was shut down")
         self._core.end_task()
         self._step()
+        # what is published in a process's last moment is lost unless somebody has taken it
+        self._trajectories.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
 
     def _look_at_arm(self) -> None:
         message = self._joint_states.get()
