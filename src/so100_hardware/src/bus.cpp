@@ -98,10 +98,10 @@ Fault Bus::receive_row(const uint8_t* ids, std::size_t count, std::size_t size, 
 }
 
 Fault Bus::transact(uint8_t id, Instruction instruction, const uint8_t* parameters, std::size_t count, uint8_t* reply,
-                    std::size_t reply_count, uint8_t* status, Duration timeout) noexcept {
+                    std::size_t reply_count, uint8_t* status, Duration timeout, int retries) noexcept {
   ++counters_.requests;
   Fault fault = Fault::kNoReply;
-  for (int attempt = 0; attempt <= options_.retries; ++attempt) {
+  for (int attempt = 0; attempt <= retries; ++attempt) {
     if (attempt > 0) ++counters_.retries;
     fault = send(id, instruction, parameters, count);
     if (fault == Fault::kPortLost) break;
@@ -118,13 +118,19 @@ Fault Bus::transact(uint8_t id, Instruction instruction, const uint8_t* paramete
 
 Fault Bus::ping(uint8_t id, uint8_t* status) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return transact(id, Instruction::kPing, nullptr, 0, nullptr, 0, status, options_.reply_timeout);
+  return transact(id, Instruction::kPing, nullptr, 0, nullptr, 0, status, options_.reply_timeout, options_.retries);
 }
 
 Fault Bus::read(uint8_t id, uint8_t address, uint8_t* data, std::size_t size) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   const uint8_t parameters[] = {address, static_cast<uint8_t>(size)};
-  return transact(id, Instruction::kRead, parameters, 2, data, size, nullptr, options_.reply_timeout);
+  return transact(id, Instruction::kRead, parameters, 2, data, size, nullptr, options_.reply_timeout, options_.retries);
+}
+
+Fault Bus::glance(uint8_t id, uint8_t address, uint8_t* data, std::size_t size, Duration timeout) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const uint8_t parameters[] = {address, static_cast<uint8_t>(size)};
+  return transact(id, Instruction::kRead, parameters, 2, data, size, nullptr, timeout, 0);
 }
 
 Fault Bus::write_as(Instruction instruction, uint8_t id, uint8_t address, const uint8_t* data,
@@ -136,7 +142,7 @@ Fault Bus::write_as(Instruction instruction, uint8_t id, uint8_t address, const 
   std::memcpy(parameters + 1, data, size);
   if (id == kBroadcastId) return send(id, instruction, parameters, size + 1);
   const Duration timeout = touches_eeprom(address, size) ? options_.eeprom_timeout : options_.reply_timeout;
-  return transact(id, instruction, parameters, size + 1, nullptr, 0, nullptr, timeout);
+  return transact(id, instruction, parameters, size + 1, nullptr, 0, nullptr, timeout, options_.retries);
 }
 
 Fault Bus::write(uint8_t id, uint8_t address, const uint8_t* data, std::size_t size) noexcept {

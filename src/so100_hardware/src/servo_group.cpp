@@ -1,11 +1,12 @@
 #include "so100_hardware/servo_group.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <thread>
 #include <utility>
+
+#include "so100_hardware/servo_access.hpp"
 
 namespace so100 {
 namespace {
@@ -26,8 +27,6 @@ constexpr const Register& kMoving = register_named("moving");
 // program left there would otherwise slow this one down or delay it.
 constexpr std::size_t kSeedBytes = kGoalVelocity.address + kGoalVelocity.size - kAcceleration.address;
 constexpr std::size_t kGoalInSeed = kGoalPosition.address - kAcceleration.address;
-constexpr int kLookRounds = 5;  // at connection only, never in the cycle
-constexpr std::chrono::milliseconds kLookPause{100};
 constexpr int kSeedTries = 3;  // a sync write has no acknowledgement
 
 int32_t value_in(const uint8_t* block, uint8_t block_address, const Register& r) noexcept {
@@ -41,33 +40,10 @@ void put(uint8_t* out, const Register& r, int32_t value) noexcept {
   if (r.size == 2) out[1] = static_cast<uint8_t>(raw >> 8);
 }
 
-std::string servo_text(const ServoJoint& joint) {
-  return "servo " + std::to_string(joint.servo_id) + " (" + joint.name + ")";
-}
-
 [[noreturn]] void bad_joint(const ServoJoint& joint, const std::string& field, const std::string& expected,
                             const std::string& found) {
   throw BusError(ErrorKind::kBadRequest,
                  "joint " + joint.name + ": " + field + ": expected " + expected + ", found " + found);
-}
-
-[[noreturn]] void throw_fault(Fault fault, const std::string& port, const std::string& what) {
-  if (fault == Fault::kPortLost) {
-    throw BusError(ErrorKind::kPortLost,
-                   port + ": the device is gone (unplugged, or its simulator ended) while " + what);
-  }
-  throw BusError(ErrorKind::kNoReply, port + ": " + (fault == Fault::kNoReply ? "no reply" : "only garbage") +
-                                          " while " + what +
-                                          ". Torque was left off; check cables and power and start again.");
-}
-
-Fault read_patiently(Bus& bus, uint8_t id, const Register& r, uint8_t* bytes) {
-  Fault fault = bus.read(id, r.address, bytes, r.size);
-  for (int round = 1; round < kLookRounds && fault != Fault::kNone && fault != Fault::kPortLost; ++round) {
-    std::this_thread::sleep_for(kLookPause);
-    fault = bus.read(id, r.address, bytes, r.size);
-  }
-  return fault;
 }
 
 }  // namespace
@@ -109,13 +85,13 @@ ServoGroup::ServoGroup(Bus& bus, std::vector<ServoJoint> joints) : bus_(bus), jo
       bad_joint(joint, "limits_rad", "angles that overlap range_ticks", "none in common; check zero_ticks and sign");
     }
     ids_[i] = joint.servo_id;
-    last_goal_ticks_[i] = std::clamp(0, lowest_ticks_[i], highest_ticks_[i]);
+    last_goal_rad_[i] = joint.radians(std::clamp(0, lowest_ticks_[i], highest_ticks_[i]));
+    listening_[i] = true;
   }
 }
 
 void ServoGroup::check_servos() {
-  // The first packet after the port was opened may get lost, and a busy host may answer for a simulated servo too late:
-  // who stays silent is asked again before anything is said of cables.
+  // Who stays silent is asked again before anything is said of cables.
   std::array<bool, kMaxServos> there{};
   std::size_t present = 0;
   for (int round = 0; round < kLookRounds && present < joints_.size(); ++round) {
@@ -145,21 +121,17 @@ void ServoGroup::check_servos() {
                                                  "before it in the chain, and the ids.");
   }
   for (std::size_t i = 0; i < joints_.size(); ++i) {
-    uint8_t bytes[2] = {0, 0};
-    Fault fault = read_patiently(bus_, ids_[i], kModel, bytes);
-    if (fault != Fault::kNone) throw_fault(fault, bus_.port(), "reading the model of " + servo_text(joints_[i]));
-    const int32_t model = value_in(bytes, kModel.address, kModel);
+    const int32_t model = read_register(bus_, joints_[i], kModel);
     if (model != kModelSts3215) {
       throw BusError(ErrorKind::kWrongModel, bus_.port() + ": " + servo_text(joints_[i]) + ": expected model " +
                                                  std::to_string(kModelSts3215) + " (STS3215), found " +
                                                  std::to_string(model) + ". Is this another arm's port?");
     }
-    fault = read_patiently(bus_, ids_[i], kMode, bytes);
-    if (fault != Fault::kNone) throw_fault(fault, bus_.port(), "reading the mode of " + servo_text(joints_[i]));
-    if (value_in(bytes, kMode.address, kMode) != 0) {
+    const int32_t mode = read_register(bus_, joints_[i], kMode);
+    if (mode != 0) {
       throw BusError(ErrorKind::kWrongMode, bus_.port() + ": " + servo_text(joints_[i]) +
                                                 ": expected operating_mode 0 (position), found " +
-                                                std::to_string(bytes[0]) + ". Set it to 0 with torque off and lock 0.");
+                                                std::to_string(mode) + ". Set it to 0 with torque off and lock 0.");
     }
   }
 }
@@ -204,18 +176,32 @@ void ServoGroup::activate(GroupState* state) {
     torque_off();
     throw;
   }
-  last_goal_ticks_ = ticks;
+  for (std::size_t i = 0; i < joints_.size(); ++i) last_goal_rad_[i] = joints_[i].radians(ticks[i]);
 }
 
 Fault ServoGroup::read(GroupState* state) noexcept {
-  std::array<uint8_t, kMaxServos * kFeedbackBytes> blocks;
-  const Fault fault = bus_.sync_read(kFeedbackAddress, kFeedbackBytes, ids_.data(), joints_.size(), blocks.data(),
-                                     state->error_bits.data(), state->fresh.data());
+  std::array<uint8_t, kMaxServos> ids{};
+  std::array<std::size_t, kMaxServos> rows{};
+  std::size_t count = 0;
   for (std::size_t i = 0; i < joints_.size(); ++i) {
-    if (!state->fresh[i]) continue;
-    const uint8_t* block = &blocks[i * kFeedbackBytes];
+    state->fresh[i] = false;
+    if (!listening_[i]) continue;
+    ids[count] = ids_[i];
+    rows[count++] = i;
+  }
+  std::array<uint8_t, kMaxServos * kFeedbackBytes> blocks;
+  std::array<uint8_t, kMaxServos> statuses;
+  std::array<bool, kMaxServos> fresh;
+  const Fault fault =
+      bus_.sync_read(kFeedbackAddress, kFeedbackBytes, ids.data(), count, blocks.data(), statuses.data(), fresh.data());
+  for (std::size_t k = 0; k < count; ++k) {
+    if (!fresh[k]) continue;
+    const std::size_t i = rows[k];
+    const uint8_t* block = &blocks[k * kFeedbackBytes];
     const auto value = [block](const Register& r) { return value_in(block, kFeedbackAddress, r) * r.per_count; };
     const ServoJoint& joint = joints_[i];
+    state->fresh[i] = true;
+    state->error_bits[i] = statuses[k];
     state->position_rad[i] = joint.radians(value_in(block, kFeedbackAddress, kPresentPosition));
     state->velocity_rad_s[i] = joint.sign * value(kPresentVelocity);
     state->effort[i] = joint.sign * value(kPresentLoad);
@@ -227,23 +213,32 @@ Fault ServoGroup::read(GroupState* state) noexcept {
   return fault;
 }
 
-int ServoGroup::goal_ticks(std::size_t joint, double rad) noexcept {
+// The goal itself where its tick is inside the limits, or leads no further out of them than the last goal did.
+double ServoGroup::clamped(std::size_t joint, double rad) noexcept {
   const double asked = std::round(joints_[joint].ticks(rad));
-  const int last = last_goal_ticks_[joint];
-  const double clamped = std::clamp(asked, static_cast<double>(std::min(lowest_ticks_[joint], last)),
-                                    static_cast<double>(std::max(highest_ticks_[joint], last)));
-  if (clamped != asked) ++clamped_goals_;
-  return static_cast<int>(clamped);
+  const double last = std::round(joints_[joint].ticks(last_goal_rad_[joint]));
+  const double inside =
+      std::clamp(asked, std::min<double>(lowest_ticks_[joint], last), std::max<double>(highest_ticks_[joint], last));
+  if (inside == asked) return rad;
+  ++clamped_goals_;
+  return joints_[joint].radians(inside);
 }
 
-Fault ServoGroup::write(const double* goal_rad) noexcept {
+Fault ServoGroup::write(const double* goal_rad, const double* max_step_rad) noexcept {
   for (std::size_t i = 0; i < joints_.size(); ++i) {
     if (!std::isfinite(goal_rad[i])) return Fault::kBadGoal;
   }
   std::array<uint8_t, kMaxServos * 2> data;
   for (std::size_t i = 0; i < joints_.size(); ++i) {
-    last_goal_ticks_[i] = goal_ticks(i, goal_rad[i]);
-    put(&data[i * 2], kGoalPosition, last_goal_ticks_[i]);
+    double goal = clamped(i, goal_rad[i]);
+    if (max_step_rad != nullptr) {
+      const double last = last_goal_rad_[i];
+      const double near = std::clamp(goal, last - max_step_rad[i], last + max_step_rad[i]);
+      if (near != goal) ++slowed_goals_;
+      goal = near;
+    }
+    last_goal_rad_[i] = goal;
+    put(&data[i * 2], kGoalPosition, static_cast<int>(std::lround(joints_[i].ticks(goal))));
   }
   return bus_.sync_write(kGoalPosition.address, kGoalPosition.size, ids_.data(), joints_.size(), data.data());
 }

@@ -44,6 +44,9 @@ class Bus {
 
   // `status` gets the servo's error bits; may be null.
   Fault ping(uint8_t id, uint8_t* status) noexcept;
+  // As read, but asked once and waited for no longer than `timeout`: for the control cycle.
+  Fault glance(uint8_t id, uint8_t address, uint8_t* data, std::size_t size,
+               std::chrono::microseconds timeout) noexcept;
   Fault read(uint8_t id, uint8_t address, uint8_t* data, std::size_t size) noexcept;
   Fault write(uint8_t id, uint8_t address, const uint8_t* data, std::size_t size) noexcept;
   // Stored by the servo until `action`, which is for all servos and has no reply.
@@ -66,7 +69,7 @@ class Bus {
 
   Fault send(uint8_t id, Instruction instruction, const uint8_t* parameters, std::size_t count) noexcept;
   Fault transact(uint8_t id, Instruction instruction, const uint8_t* parameters, std::size_t count, uint8_t* reply,
-                 std::size_t reply_count, uint8_t* status, Duration timeout) noexcept;
+                 std::size_t reply_count, uint8_t* status, Duration timeout, int retries) noexcept;
   Fault write_as(Instruction instruction, uint8_t id, uint8_t address, const uint8_t* data, std::size_t size) noexcept;
   Fault receive_row(const uint8_t* ids, std::size_t count, std::size_t size, uint8_t* data, uint8_t* statuses,
                     bool* fresh, SteadyTime deadline) noexcept;

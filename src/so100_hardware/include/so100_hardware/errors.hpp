@@ -27,7 +27,10 @@ enum class ErrorKind : uint8_t {
   kNoBus,
   kMissingServo,
   kWrongModel,
+  kWrongFirmware,
   kWrongMode,
+  kForeignCalibration,
+  kDescription,
   kNoReply,
   kBadRequest,
 };

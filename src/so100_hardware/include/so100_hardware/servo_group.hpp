@@ -52,23 +52,30 @@ class ServoGroup {
   // leaves torque off and throws BusError (kNoReply, kPortLost).
   void activate(GroupState* state);
 
-  // One sync read. kNone when every row is fresh; a partial answer still updates what came. Neither throws nor
-  // allocates.
+  // One sync read of the servos that are listened to. kNone when all their rows are fresh; a partial answer still
+  // updates what came. Neither throws nor allocates.
   Fault read(GroupState* state) noexcept;
 
   // One sync write. A goal outside its limits is clamped to them and counted. A joint that was activated outside of
-  // its limits may stay where it is, but only move inwards. kBadGoal, and nothing sent, when a goal is not finite.
-  Fault write(const double* goal_rad) noexcept;
+  // its limits may stay where it is, but only move inwards. With `max_step_rad`, one bound a joint, no goal is further
+  // than that from the one before; what is cut off is counted. kBadGoal, and nothing sent, when a goal is not finite.
+  Fault write(const double* goal_rad, const double* max_step_rad = nullptr) noexcept;
+
+  // A servo that is not listened to is left out of `read`, so that the cycle need not wait for it.
+  void listen(std::size_t joint, bool listening) noexcept { listening_[joint] = listening; }
+  bool listens(std::size_t joint) const noexcept { return listening_[joint]; }
 
   // Tries every servo, whatever happens with the others; the first fault, or kNone.
   Fault torque_off() noexcept;
 
   std::size_t size() const noexcept { return joints_.size(); }
   const std::vector<ServoJoint>& joints() const noexcept { return joints_; }
-  uint64_t clamped_goals() const noexcept { return clamped_goals_; }
+  double last_goal_rad(std::size_t joint) const noexcept { return last_goal_rad_[joint]; }
+  uint64_t clamped_goals() const noexcept { return clamped_goals_; }  // outside of their limits
+  uint64_t slowed_goals() const noexcept { return slowed_goals_; }    // further away than max_step_rad
 
  private:
-  int goal_ticks(std::size_t joint, double rad) noexcept;
+  double clamped(std::size_t joint, double rad) noexcept;
   void seed_goals(const std::array<int, kMaxServos>& ticks);
 
   Bus& bus_;
@@ -76,8 +83,10 @@ class ServoGroup {
   std::array<uint8_t, kMaxServos> ids_{};
   std::array<int, kMaxServos> lowest_ticks_{};
   std::array<int, kMaxServos> highest_ticks_{};
-  std::array<int, kMaxServos> last_goal_ticks_{};
+  std::array<double, kMaxServos> last_goal_rad_{};
+  std::array<bool, kMaxServos> listening_{};
   uint64_t clamped_goals_ = 0;
+  uint64_t slowed_goals_ = 0;
 };
 
 }  // namespace so100

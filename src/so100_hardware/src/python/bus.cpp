@@ -177,12 +177,6 @@ class PyGroup {
   GroupState state_;
 };
 
-struct PyReading {
-  GroupState state;
-  std::size_t size;
-  Fault fault;
-};
-
 template <typename T, std::size_t N>
 py::array_t<T> first_of(const std::array<T, N>& values, std::size_t size) {
   return py::array_t<T>(static_cast<py::ssize_t>(size), values.data());
