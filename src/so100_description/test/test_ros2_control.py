@@ -50,7 +50,11 @@ def test_servo_hardware_names_its_plugin_and_port(
 ) -> None:
     hardware = describe(hardware_type=hardware_type, usb_port="/dev/ttyUSB3").find("ros2_control/hardware")
     assert hardware.findtext("plugin") == "so100_hardware/So100System"
-    assert params(hardware) == {"usb_port": "/dev/ttyUSB3", "baud_rate": str(embodiment["bus"]["baud_rate"])}
+    assert params(hardware) == {
+        "usb_port": "/dev/ttyUSB3",
+        "baud_rate": str(embodiment["bus"]["baud_rate"]),
+        "auto_reconnect": str(hardware_type != "real"),
+    }
 
 
 def test_without_usb_port_the_embodiments_is_taken(

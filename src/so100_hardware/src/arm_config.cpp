@@ -19,7 +19,7 @@ namespace {
 
 std::string text_of(double value) {
   char text[32];
-  std::snprintf(text, sizeof(text), "%g", value);
+  std::snprintf(text, sizeof(text), "%.10g", value);
   return text;
 }
 

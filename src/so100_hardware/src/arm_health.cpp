@@ -21,10 +21,6 @@ std::string fixed(double value, int digits) {
   return text;
 }
 
-std::string lost_text(Fault fault) {
-  return fault == Fault::kPortLost ? "the device is gone" : std::string("no servo answers (") + fault_name(fault) + ")";
-}
-
 Health joint_health(const ServoJoint& joint, const ArmStatus& status, std::size_t i) {
   Health health;
   health.name = "joint " + joint.name;
@@ -58,6 +54,11 @@ Health joint_health(const ServoJoint& joint, const ArmStatus& status, std::size_
 }
 
 }  // namespace
+
+std::string lost_text(Fault fault) {
+  if (fault == Fault::kNone) return "";
+  return fault == Fault::kPortLost ? "the device is gone" : std::string("no servo answers (") + fault_name(fault) + ")";
+}
 
 std::string error_text(uint8_t bits) {
   std::string text;

@@ -12,21 +12,32 @@ NAMES = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_rol
 JOINT_XML = """<joint name="{name}">
   <param name="id">{id}</param><param name="sign">{sign}</param><param name="zero_ticks">2047</param>
   <param name="range_min">500</param><param name="range_max">3500</param>
-  <param name="max_velocity">4.0</param><param name="max_acceleration">40.0</param>
+  <param name="max_velocity">4.0</param><param name="max_acceleration">40.0</param>{extra}
   <command_interface name="position"><param name="min">-2.0</param><param name="max">2.0</param></command_interface>
   <state_interface name="position"/>
 </joint>"""
 
 
 @pytest.fixture
-def urdf_for() -> Callable[[str], str]:
-    """The description of six joints on a port, the first against its servo's sense."""
-    joints = "".join(JOINT_XML.format(name=n, id=i + 1, sign=-1 if i == 0 else 1) for i, n in enumerate(NAMES))
-    return lambda port: (
-        f"""<robot name="so100"><ros2_control name="so100" type="system"><hardware>
-      <plugin>so100_hardware/So100System</plugin><param name="usb_port">{port}</param>
-      <param name="baud_rate">1000000</param></hardware>{joints}</ros2_control></robot>"""
-    )
+def urdf_for() -> Callable[..., str]:
+    """The description of six joints on a port, the first against its servo's sense; keywords are hardware parameters,
+    `joint_parameters` go to every joint.
+    """
+
+    def urdf(port: str, joint_parameters: dict[str, object] | None = None, **hardware: object) -> str:
+        settings = {"usb_port": port, "baud_rate": 1000000, "auto_reconnect": "true", **hardware}
+        extra = _params(joint_parameters or {})
+        joints = "".join(
+            JOINT_XML.format(name=n, id=i + 1, sign=-1 if i == 0 else 1, extra=extra) for i, n in enumerate(NAMES)
+        )
+        return f"""<robot name="so100"><ros2_control name="so100" type="system"><hardware>
+      <plugin>so100_hardware/So100System</plugin>{_params(settings)}</hardware>{joints}</ros2_control></robot>"""
+
+    return urdf
+
+
+def _params(values: dict[str, object]) -> str:
+    return "".join(f'<param name="{name}">{value}</param>' for name, value in values.items())
 
 
 @pytest.fixture

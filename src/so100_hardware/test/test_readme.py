@@ -20,7 +20,15 @@ def test_the_table_of_parameters_is_the_node_s() -> None:
     assert first_column("parameter") == set(re.findall(r'declare_parameter\(\s*"(\w+)"', NODE))
 
 
+def test_the_tables_of_the_block_name_what_the_parser_knows() -> None:
+    parser = (PACKAGE / "src/arm_config.cpp").read_text()
+    known = set(re.findall(r'(?:text|number|whole|more_than_zero|yes_or_no)\("(\w+)"', parser))
+    block = README.split("| `<hardware>`")[1].split("| topic |")[0]
+    listed = {name for row in re.findall(r"^\| (`.*?) \|", block, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert listed == known
+
+
 def test_the_table_of_topics_is_the_node_s() -> None:
-    topics = re.findall(r'create_(?:publisher|subscription)\(\s*\w+, "([\w/]+)"', NODE)
+    topics = re.findall(r'create_(?:publisher|subscription|service)\(\s*\w+, "([\w/~]+)"', NODE)
     assert first_column("topic") == set(topics)
-    assert len(topics) == 4
+    assert len(topics) == 5

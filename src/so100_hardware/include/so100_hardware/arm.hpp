@@ -70,6 +70,8 @@ struct Health {
   std::vector<std::pair<std::string, std::string>> values;
 };
 
+std::string lost_text(Fault fault);  // of Arm::lost, for the operator; "" for kNone
+
 // The names of a servo's error bits that are set, "" for none.
 std::string error_text(uint8_t bits);
 

@@ -19,12 +19,12 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from so100_hardware import BusError, PortNotFoundError
 from so100_hardware.arm_driver import ArmDriver
-from so100_hardware.description import DescriptionError, parse_description
-from so100_hardware.health import HealthReporter
+from so100_hardware.description import parse_description
 from so100_hardware.trajectory import Trajectory, TrajectoryPoint, TrajectoryRejectedError
 
 FATAL_EXIT_CODE = 2
@@ -68,11 +68,6 @@ class So100Driver(Node):
                 floating_point_range=[FloatingPointRange(from_value=10.0, to_value=500.0)],
             ),
         ).value
-        self._torque_off_on_exit = self.declare_parameter(
-            "torque_off_on_exit",
-            True,
-            describe(description="let go of the arm when the node ends; false leaves it holding its last goal"),
-        )
         port_timeout_s = self.declare_parameter(
             "port_timeout_s",
             10.0,
@@ -84,8 +79,7 @@ class So100Driver(Node):
         ).value
 
         self._driver = ArmDriver(parse_description(urdf))
-        self._health = HealthReporter()
-        self._names = list(self._driver.description.joint_names)
+        self._names = list(self._driver.arm.config.joint_names)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._description = self.create_publisher(String, "robot_description", latched)
         self._description.publish(String(data=urdf))
@@ -95,6 +89,7 @@ class So100Driver(Node):
         self.create_subscription(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._take_trajectory, 10
         )
+        self.create_service(Trigger, "~/reconnect", self._reconnect)
         self.create_timer(1.0 / rate_hz, self._cycle)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
 
@@ -103,7 +98,7 @@ class So100Driver(Node):
 
     def _connect(self, port_timeout_s: float) -> None:
         deadline_s = time.monotonic() + port_timeout_s
-        port = self._driver.description.usb_port
+        port = self._driver.arm.config.usb_port
         told = False
         while True:
             try:
@@ -118,7 +113,24 @@ class So100Driver(Node):
                 self.get_logger().info(f"waiting up to {port_timeout_s:g} s for {port}")
                 told = True
             time.sleep(0.1)
-        self.get_logger().info(f"{len(self._names)} servos on {port}, torque on, holding")
+        self._tell_connected(f"{len(self._names)} servos on {port}")
+
+    def _tell_connected(self, what: str) -> None:
+        for gain in self._driver.arm.gains_written:
+            self.get_logger().info(gain)
+        self.get_logger().info(f"{what}, goals set to the present positions, torque on, holding")
+
+    def _reconnect(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            self._driver.connect(self._now_s())
+        except BusError as error:
+            response.message = str(error)
+            self.get_logger().error(response.message)
+            return response
+        self._tell_connected("reconnected")
+        response.success = True
+        response.message = "torque is on, holding"
+        return response
 
     def _take_trajectory(self, message: JointTrajectory) -> None:
         try:
@@ -141,29 +153,46 @@ class So100Driver(Node):
                 )
             )
         if was_connected and not self._driver.connected:
-            self.get_logger().error(f"{self._driver.trouble}; the bus is lost, reconnecting when it is back")
+            then = (
+                "reconnecting when it is back"
+                if self._driver.arm.config.auto_reconnect
+                else f"call {self.get_fully_qualified_name()}/reconnect when it is back"
+            )
+            self.get_logger().error(f"{self._driver.trouble}; the bus is lost, {then}")
         elif not was_connected and self._driver.connected:
-            self.get_logger().info("the bus is back, goals set to the present positions, torque on, holding")
+            self._tell_connected("the bus is back")
 
     def _publish_diagnostics(self) -> None:
-        port = self._driver.description.usb_port
+        port = self._driver.arm.config.usb_port
         statuses = [
             DiagnosticStatus(
                 level=bytes([h.level]),
-                name=f"so100_driver: {h.name}",
+                name=f"{self.get_name()}: {h.name}",
                 message=h.message,
                 hardware_id=port,
                 values=[KeyValue(key=key, value=value) for key, value in h.values.items()],
             )
-            for h in self._health.report(self._driver)
+            for h in self._driver.arm.report()
         ]
+        statuses.append(
+            DiagnosticStatus(
+                level=DiagnosticStatus.OK,
+                name=f"{self.get_name()}: trajectory",
+                message="following" if self._driver.following else "holding",
+                hardware_id=port,
+                values=[
+                    KeyValue(key="accepted", value=str(self._driver.accepted)),
+                    KeyValue(key="rejected", value=str(self._driver.rejected)),
+                ],
+            )
+        )
         self._diagnostics.publish(
             DiagnosticArray(header=Header(stamp=self.get_clock().now().to_msg()), status=statuses)
         )
 
     def let_go(self) -> None:
-        """The end: torque off where the parameter says so, then the bus is closed."""
-        fault = self._driver.shut_down(bool(self._torque_off_on_exit.value))
+        """The end: parked and torque off where the description says so, then the bus is closed."""
+        fault = self._driver.shut_down()
         if fault:
             self.get_logger().error(f"torque off failed ({fault}): the arm may still be stiff")
 
@@ -191,7 +220,7 @@ def main() -> None:
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once()
-    except (BusError, DescriptionError) as error:
+    except BusError as error:
         logger.fatal(str(error))
         code = FATAL_EXIT_CODE
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -96,6 +96,7 @@ void bind_arm(py::module_& m) {
             return arm.phase() == ArmPhase::kActive ? "active" : arm.phase() == ArmPhase::kOpen ? "open" : "closed";
           })
       .def_property_readonly("lost", [](const Arm& arm) { return std::string(fault_name(arm.lost())); })
+      .def_property_readonly("lost_text", [](const Arm& arm) { return lost_text(arm.lost()); })
       .def_property_readonly("held", &Arm::held)
       .def_property_readonly("state", [](const Arm& arm) { return reading_of(arm, Fault::kNone); })
       .def_property_readonly("troubles",

@@ -239,6 +239,10 @@ void bind_group(py::module_& m) {
            "name"_a, "servo_id"_a, "sign"_a, "zero_ticks"_a, "range_ticks"_a, "limits_rad"_a)
       .def_readonly("name", &ServoJoint::name)
       .def_readonly("servo_id", &ServoJoint::servo_id)
+      .def_readonly("sign", &ServoJoint::sign)
+      .def_readonly("zero_ticks", &ServoJoint::zero_ticks)
+      .def_property_readonly("range_ticks", [](const ServoJoint& j) { return std::pair(j.range_min, j.range_max); })
+      .def_property_readonly("limits_rad", [](const ServoJoint& j) { return std::pair(j.lower_rad, j.upper_rad); })
       .def("radians", &ServoJoint::radians, "ticks"_a)
       .def("ticks", &ServoJoint::ticks, "rad"_a);
   py::class_<PyReading>(m, "GroupState", "One reading of all servos, in the order of the joints.")

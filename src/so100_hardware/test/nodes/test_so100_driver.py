@@ -24,6 +24,7 @@ from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint  # noqa: E402
 
 PROGRAMS = Path(so100_hardware.__file__).parents[4] / "lib/so100_hardware"
@@ -62,7 +63,7 @@ class Process:
 
 
 @pytest.fixture
-def start(tmp_path: Path, urdf_for: Callable[[str], str]) -> Iterator[Callable[..., Process]]:
+def start(tmp_path: Path, urdf_for: Callable[..., str]) -> Iterator[Callable[..., Process]]:
     """Starts so100_driver on a port, or so100_virtual_bus behind a link."""
     running: list[Process] = []
 
@@ -71,7 +72,8 @@ def start(tmp_path: Path, urdf_for: Callable[[str], str]) -> Iterator[Callable[.
         if program == "so100_virtual_bus":
             command += ["--link", str(port)]
         else:
-            settings = {"robot_description": urdf_for(str(port)), **parameters}
+            hardware = parameters.pop("hardware", {})
+            settings = {"robot_description": urdf_for(str(port), **hardware), **parameters}
             file = tmp_path / f"{len(running)}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
             command += ["--ros-args", "--params-file", str(file)]
@@ -151,16 +153,20 @@ def test_it_publishes_the_arm_and_follows_trajectories(start, client: Client, tm
     np.testing.assert_allclose(state.position, np.array([-1, 1, 1, 1, 1, 1]) * 2 * np.pi / 4096, atol=1e-6)
     assert len(state.velocity) == len(state.effort) == 6
     assert 'name="usb_port"' in client.descriptions[0]
-    client.spin_until(lambda: client.bus_message() == "holding")
+    client.spin_until(lambda: client.bus_message() == "active")
     assert client.diagnostics[-1].status[0].level == b"\x00"
-    assert [s.name for s in client.diagnostics[-1].status[1:]] == [f"so100_driver: joint {n}" for n in NAMES]
+    assert [s.name for s in client.diagnostics[-1].status] == [
+        "so100_driver: servo bus",
+        *(f"so100_driver: joint {n}" for n in NAMES),
+        "so100_driver: trajectory",
+    ]
 
     client.send(0.3, 1)
     client.spin_until(lambda: np.allclose(client.states[-1].position, 0.3, atol=0.005))
     assert max(state.velocity[1] for state in client.states) > 0.1
     client.send(0.5, 1, NAMES[:2])
     driver.wait_for("trajectory rejected: joint_names: expected each of shoulder_pan")
-    client.spin_until(lambda: client.bus_message() == "holding")
+    client.spin_until(lambda: client.diagnostics[-1].status[-1].message == "holding")
     np.testing.assert_allclose(client.states[-1].position, 0.3, atol=0.005)
 
     driver.child.send_signal(signal.SIGINT)
@@ -172,7 +178,7 @@ def test_it_publishes_the_arm_and_follows_trajectories(start, client: Client, tm
 def test_a_bus_that_dies_and_returns_is_one_error_and_a_fresh_start(start, client: Client, tmp_path: Path) -> None:
     port = tmp_path / "servo_bus"
     virtual = start("so100_virtual_bus", port)
-    driver = start("so100_driver", port, torque_off_on_exit=False)
+    driver = start("so100_driver", port, hardware={"torque_off_on_deactivate": "false"})
     client.spin_until(lambda: client.states)
     client.send(0.3, 1)
     client.spin_until(lambda: np.allclose(client.states[-1].position, 0.3, atol=0.005))
@@ -189,7 +195,34 @@ def test_a_bus_that_dies_and_returns_is_one_error_and_a_fresh_start(start, clien
     assert driver.output.count("[ERROR]") == 1
     driver.child.send_signal(signal.SIGTERM)
     assert driver.finish() == 0, driver.output
-    assert torque(port) == {1}  # as the parameter asks
+    assert torque(port) == {1}  # as the description asks
+
+
+def test_on_a_real_arm_reconnecting_is_one_service_call(start, client: Client, tmp_path: Path) -> None:
+    port = tmp_path / "servo_bus"
+    virtual = start("so100_virtual_bus", port)
+    driver = start("so100_driver", port, hardware={"auto_reconnect": "false"})
+    client.spin_until(lambda: client.states)
+    virtual.child.kill()
+    driver.wait_for("the bus is lost, call /so100_driver/reconnect when it is back")
+    reconnect = client.node.create_client(Trigger, "/so100_driver/reconnect")
+    client.spin_until(reconnect.service_is_ready)
+
+    def call() -> Trigger.Response:
+        answer = reconnect.call_async(Trigger.Request())
+        client.spin_until(answer.done)
+        return answer.result()
+
+    refusal = call()
+    assert not refusal.success
+    assert "no such device" in refusal.message
+    returned = start("so100_virtual_bus", port)
+    returned.wait_for("/dev/pts")
+    time.sleep(1.5)  # longer than the period of those that reconnect by themselves
+    assert "torque on" not in driver.output.split("the bus is lost")[1]
+    assert call().success
+    before = len(client.states)
+    client.spin_until(lambda: len(client.states) > before + 20)
 
 
 def test_a_second_driver_ends_and_the_first_goes_on(start, client: Client, tmp_path: Path) -> None:
