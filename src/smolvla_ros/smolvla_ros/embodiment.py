@@ -9,11 +9,11 @@ Angles are in radians about the official URDF's zero, servo positions in ticks (
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -23,13 +23,19 @@ LEROBOT_UNITS = ("degrees", "range_m100_100", "range_0_100")
 DEFAULT_FILE = Path(__file__).parent / "config" / "so100.yaml"
 
 
+_T = TypeVar("_T")
+
+
 class EmbodimentError(ValueError):
     """The embodiment file is missing or wrong. The message names the field, what was expected and what was found."""
 
 
 @dataclass(frozen=True)
 class Joint:
-    """One servo. `ticks = zero_ticks + sign * rad * 4096 / (2 pi)`; range_ticks are LeRobot's range_min, range_max."""
+    """One servo. `ticks = zero_ticks + sign * rad * 4096 / (2 pi)`; range_ticks are LeRobot's range_min, range_max.
+
+    None, for what an arm's own file may add: the servo is left as it is, or not checked.
+    """
 
     name: str
     servo_id: int
@@ -41,6 +47,12 @@ class Joint:
     max_velocity_rad_s: float
     max_acceleration_rad_s2: float
     lerobot_unit: str
+    homing_offset: int | None = None  # what the servo's register must hold, in ticks
+    torque_limit: float | None = None  # share of full torque, 0 to 1
+    p_coefficient: int | None = None  # the servo's own position gains
+    i_coefficient: int | None = None
+    d_coefficient: int | None = None
+    park_rad: float | None = None  # where to go before torque off
 
 
 @dataclass(frozen=True)
@@ -169,6 +181,9 @@ class _Section:
             raise self.error(field, f"one of {', '.join(choices)}" if choices else "a text", value)
         return value
 
+    def optional(self, field: str, take: Callable[[str], _T]) -> _T | None:
+        return take(field) if field in self.raw else None
+
     def number(self, field: str, above: float = -math.inf) -> float:
         return self._number(field, self.take(field), above)
 
@@ -217,6 +232,7 @@ class _Section:
         return value
 
     def joint(self) -> Joint:
+        coefficient = partial(self.integer, lowest=0, highest=254)
         joint = Joint(
             name=self.text("name"),
             servo_id=self.integer("servo_id", 0, 253),
@@ -228,13 +244,20 @@ class _Section:
             max_velocity_rad_s=self.number("max_velocity_rad_s", above=0),
             max_acceleration_rad_s2=self.number("max_acceleration_rad_s2", above=0),
             lerobot_unit=self.text("lerobot_unit", LEROBOT_UNITS),
+            homing_offset=self.optional("homing_offset", partial(self.integer, lowest=-2047, highest=2047)),
+            torque_limit=self.optional("torque_limit", partial(self.number, above=0)),
+            **{f"{gain}_coefficient": self.optional(f"{gain}_coefficient", coefficient) for gain in "pid"},
+            park_rad=self.optional("park_rad", self.number),
         )
         self.finish()
         if joint.sign == 0:
             raise self.error("sign", "1 or -1", 0)
+        if joint.torque_limit is not None and joint.torque_limit > 1:
+            raise self.error("torque_limit", "a number from 0 to 1", joint.torque_limit)
         low, high = joint.limits_rad
-        if not low <= joint.home_rad <= high:
-            raise self.error("home_rad", f"a number inside limits_rad {low:g} to {high:g}", joint.home_rad)
+        for field, angle in (("home_rad", joint.home_rad), ("park_rad", joint.park_rad)):
+            if angle is not None and not low <= angle <= high:
+                raise self.error(field, f"a number inside limits_rad {low:g} to {high:g}", angle)
         return joint
 
     def camera(self) -> Camera:

@@ -56,6 +56,13 @@ def test_home_and_limits_are_inside_the_calibrated_servo_range() -> None:
         ("max_velocity_rad_s", -1, ["joints[elbow_flex].max_velocity_rad_s", "above 0", "-1"]),
         ("lerobot_unit", "radians", ["joints[elbow_flex].lerobot_unit", "degrees", "'radians'"]),
         ("range_ticks", [0, 5000], ["joints[elbow_flex].range_ticks", "0 to 4095", "5000"]),
+        ("homing_offset", 2048, ["joints[elbow_flex].homing_offset", "-2047 to 2047", "2048"]),
+        ("torque_limit", 1.5, ["joints[elbow_flex].torque_limit", "0 to 1", "1.5"]),
+        ("torque_limit", 0, ["joints[elbow_flex].torque_limit", "above 0", "0"]),
+        ("p_coefficient", 255, ["joints[elbow_flex].p_coefficient", "0 to 254", "255"]),
+        ("i_coefficient", -1, ["joints[elbow_flex].i_coefficient", "0 to 254", "-1"]),
+        ("d_coefficient", 1.5, ["joints[elbow_flex].d_coefficient", "whole number", "1.5"]),
+        ("park_rad", 1.0, ["joints[elbow_flex].park_rad", "inside limits_rad", "1.0"]),
         ("colour", "red", ["joints[elbow_flex].colour", "no such field", "'red'"]),
     ],
 )
@@ -67,6 +74,21 @@ def test_a_wrong_joint_field_is_named_with_expected_and_found(
         load_embodiment(written(tmp_path, raw))
     for word in [*words, "robot.yaml"]:
         assert word in str(caught.value)
+
+
+def test_an_arm_s_own_file_may_say_more_of_its_servos(tmp_path: Path, raw: dict) -> None:
+    said = {
+        "homing_offset": -1523,
+        "torque_limit": 0.5,
+        "p_coefficient": 16,
+        "i_coefficient": 0,
+        "d_coefficient": 32,
+        "park_rad": -3.0,
+    }
+    raw["joints"][2].update(said)
+    robot = load_embodiment(written(tmp_path, raw))
+    assert {field: getattr(robot.joints[2], field) for field in said} == said
+    assert {getattr(robot.joints[0], field) for field in said} == {None}
 
 
 def test_a_missing_field_is_named(tmp_path: Path, raw: dict) -> None:

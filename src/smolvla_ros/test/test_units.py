@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.units import LeRobotUnits, ServoTicks
 
+from so100_hardware import units as servo_units
+
 ROBOT = load_embodiment()
 fractions = st.lists(st.floats(0, 1), min_size=6, max_size=6).map(np.array)
 
@@ -35,6 +37,17 @@ def test_lerobot_units_equal_lerobots_own_formula(fraction: np.ndarray) -> None:
         else:
             expected = (raw - low) / (high - low) * 100
         assert value == pytest.approx(expected, abs=1e-9)
+
+
+@given(fractions)
+def test_the_servo_commands_convert_alike(fraction: np.ndarray) -> None:
+    """so100_hardware has the same formulas for one joint: neither package needs the other to be installed."""
+    radians = inside_limits(fraction)
+    ticks, values = ServoTicks(ROBOT).from_radians(radians), LeRobotUnits(ROBOT).from_radians(radians)
+    for joint, rad, raw, value in zip(ROBOT.joints, radians, ticks, values, strict=True):
+        assert servo_units.ticks_from_radians(rad, joint.zero_ticks, joint.sign) == pytest.approx(raw, abs=1e-9)
+        convert = getattr(servo_units, f"{joint.lerobot_unit}_from_ticks")
+        assert convert(raw, joint.range_ticks) == pytest.approx(value, abs=1e-9)
 
 
 def test_degrees_grow_as_lerobots_do() -> None:

@@ -121,6 +121,30 @@ Fault Bus::ping(uint8_t id, uint8_t* status) noexcept {
   return transact(id, Instruction::kPing, nullptr, 0, nullptr, 0, status, options_.reply_timeout, options_.retries);
 }
 
+Fault Bus::ping_all(Duration window, uint8_t* replies) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++counters_.requests;
+  std::fill(replies, replies + kBroadcastId, uint8_t{0});
+  const Fault fault = send(kBroadcastId, Instruction::kPing, nullptr, 0);
+  if (fault != Fault::kNone) return fault;
+  parser_.expect_at_most(0);
+  const SteadyTime deadline = now() + window;
+  for (;;) {
+    PacketView packet{};
+    if (parser_.next(&packet)) {
+      if (packet.id < kBroadcastId && packet.count == 0 && replies[packet.id] < 255) {
+        ++replies[packet.id];
+      } else {
+        ++counters_.foreign_packets;
+      }
+      continue;
+    }
+    bool lost = false;
+    if (fill(deadline, &lost)) continue;
+    return lost ? Fault::kPortLost : Fault::kNone;
+  }
+}
+
 Fault Bus::read(uint8_t id, uint8_t address, uint8_t* data, std::size_t size) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   const uint8_t parameters[] = {address, static_cast<uint8_t>(size)};

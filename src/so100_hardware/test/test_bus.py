@@ -138,3 +138,10 @@ def test_two_threads_share_a_bus_without_mixing_replies(bus: Bus, virtual: Virtu
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_broadcast_ping_counts_the_replies_of_each_servo(bus: Bus, virtual: VirtualBus) -> None:
+    virtual.mute(4)
+    virtual.inject(b"\x00\xff\xff\xff" + encode_packet(2, 0))  # garbage, and a second servo 2
+    assert bus.ping_all(0.1) == {1: 1, 2: 2, 3: 1, 5: 1, 6: 1}
+    assert bus.counters.discarded_bytes >= 2

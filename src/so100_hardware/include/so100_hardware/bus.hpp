@@ -47,6 +47,9 @@ class Bus {
   // As read, but asked once and waited for no longer than `timeout`: for the control cycle.
   Fault glance(uint8_t id, uint8_t address, uint8_t* data, std::size_t size,
                std::chrono::microseconds timeout) noexcept;
+  // A broadcast ping: replies[id] counts the answers of each id 0 to 253 that come within `window`. kNone also when
+  // nobody answers; garbage shows in the counters.
+  Fault ping_all(std::chrono::microseconds window, uint8_t* replies) noexcept;
   Fault read(uint8_t id, uint8_t address, uint8_t* data, std::size_t size) noexcept;
   Fault write(uint8_t id, uint8_t address, const uint8_t* data, std::size_t size) noexcept;
   // Stored by the servo until `action`, which is for all servos and has no reply.

@@ -51,6 +51,18 @@ class PyBus {
     return status;
   }
 
+  std::map<int, int> ping_all(double window_s) const {
+    std::array<uint8_t, kBroadcastId> replies{};
+    const auto open = bus();
+    const std::chrono::microseconds window(std::llround(window_s * 1e6));
+    raise(open->ping_all(window, replies.data()), *open, "pinging all servos");
+    std::map<int, int> found;
+    for (int id = 0; id < kBroadcastId; ++id) {
+      if (replies[static_cast<std::size_t>(id)] > 0) found[id] = replies[static_cast<std::size_t>(id)];
+    }
+    return found;
+  }
+
   int read(int id, const std::string& name) const {
     const Register& r = register_of(name);
     uint8_t bytes[2] = {0, 0};
@@ -207,6 +219,7 @@ void bind_bus(py::module_& m) {
       .def_property_readonly("port", [](const PyBus& b) { return b.bus()->port(); })
       .def_property_readonly("counters", [](const PyBus& b) { return b.bus()->counters(); })
       .def("ping", &PyBus::ping, unlocked, "servo_id"_a)
+      .def("ping_all", &PyBus::ping_all, unlocked, "window_s"_a = 0.8)
       .def("read", &PyBus::read, unlocked, "servo_id"_a, "register"_a)
       .def("write", &PyBus::write, unlocked, "servo_id"_a, "register"_a, "value"_a)
       .def("reg_write", &PyBus::reg_write, unlocked, "servo_id"_a, "register"_a, "value"_a)

@@ -1,0 +1,141 @@
+"""What the servo commands need of an embodiment file: its joints and its bus. smolvla_ros checks the rest of it.
+
+arm = load_arm_file(Path("my_arm.yaml"))
+arm.joints[0].radians(2047)
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from so100_hardware._bus import ServoJoint
+from so100_hardware.units import TICKS_PER_TURN, radians_from_ticks, ticks_from_radians
+
+# Which servo turns which joint, from the base to the gripper, on every SO-100 and SO-101.
+SO100_SERVOS = {
+    "shoulder_pan": 1,
+    "shoulder_lift": 2,
+    "elbow_flex": 3,
+    "wrist_flex": 4,
+    "wrist_roll": 5,
+    "gripper": 6,
+}
+DEFAULT_BAUD_RATE = 1_000_000
+
+
+class ArmFileError(ValueError):
+    """An embodiment file that the servo commands cannot use: names the field, the expected and the found."""
+
+
+@dataclass(frozen=True)
+class ArmJoint:
+    """One joint. ticks = zero_ticks + sign * rad * 4096 / (2 pi)."""
+
+    name: str
+    servo_id: int
+    sign: int
+    zero_ticks: int
+    range_ticks: tuple[int, int]
+    limits_rad: tuple[float, float]
+    lerobot_unit: str
+    homing_offset: int | None  # what the servo's register must hold for these ticks; None: not told
+
+    def radians(self, ticks: float) -> float:
+        return radians_from_ticks(ticks, self.zero_ticks, self.sign)
+
+    def ticks(self, rad: float) -> float:
+        return ticks_from_radians(rad, self.zero_ticks, self.sign)
+
+    def servo_joint(self) -> ServoJoint:
+        """For a ServoGroup. Raises BusError where values contradict each other."""
+        return ServoJoint(self.name, self.servo_id, self.sign, self.zero_ticks, self.range_ticks, self.limits_rad)
+
+
+@dataclass(frozen=True)
+class ArmFile:
+    """An arm's joints in the order of its file."""
+
+    path: Path
+    joints: tuple[ArmJoint, ...]
+    usb_port: str
+    baud_rate: int
+
+    @property
+    def servo_ids(self) -> dict[str, int]:
+        return {joint.name: joint.servo_id for joint in self.joints}
+
+
+def default_arm_file() -> Path:
+    """The SO-100's own, as smolvla_ros installs it. Raises ArmFileError where it is not installed."""
+    candidates = [Path(prefix) / "share/smolvla_ros" for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(":")]
+    package = find_spec("smolvla_ros")
+    if package and package.origin:
+        candidates.append(Path(package.origin).parent)
+    for folder in candidates:
+        file = folder / "config" / "so100.yaml"
+        if file.is_file():
+            return file
+    raise ArmFileError("no config/so100.yaml found: build the workspace, or name an embodiment file with --arm")
+
+
+def load_arm_file(path: Path) -> ArmFile:
+    """Raises ArmFileError."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ArmFileError(f"{path}: {error.strerror or error}; expected an embodiment file like so100.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ArmFileError(f"{path}: is not YAML: {error}") from None
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("joints"), list) or not raw["joints"]:
+        raise ArmFileError(f"{path}: joints: expected a list of joints, as so100.yaml has")
+    bus = raw.get("bus")
+    bus = bus if isinstance(bus, Mapping) else {}
+    joints = tuple(_joint(path, entry) for entry in raw["joints"])
+    return ArmFile(path, joints, str(bus.get("usb_port", "")), int(bus.get("baud_rate", DEFAULT_BAUD_RATE)))
+
+
+def _joint(path: Path, entry: Any) -> ArmJoint:
+    if not isinstance(entry, Mapping):
+        raise ArmFileError(f"{path}: joints: expected mappings, found {entry!r}")
+    name = str(entry.get("name", "?"))
+
+    def number(field: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ArmFileError(f"{path}: joints[{name}].{field}: expected a number, found {value!r}")
+        return float(value)
+
+    def pair(field: str) -> tuple[float, float]:
+        value = entry.get(field)
+        if not isinstance(value, list) or len(value) != 2:
+            raise ArmFileError(f"{path}: joints[{name}].{field}: expected a list of two numbers, found {value!r}")
+        low, high = (number(field, part) for part in value)
+        if low >= high:
+            raise ArmFileError(f"{path}: joints[{name}].{field}: expected the lower first, found {value!r}")
+        return low, high
+
+    low_ticks, high_ticks = pair("range_ticks")
+    if not 0 <= low_ticks < high_ticks < TICKS_PER_TURN:
+        raise ArmFileError(f"{path}: joints[{name}].range_ticks: expected 0 to {TICKS_PER_TURN - 1}, "
+                           f"found {entry['range_ticks']!r}")  # fmt: skip
+    sign = number("sign", entry.get("sign"))
+    if sign not in (1, -1):
+        raise ArmFileError(f"{path}: joints[{name}].sign: expected 1 or -1, found {entry.get('sign')!r}")
+    offset = entry.get("homing_offset")
+    return ArmJoint(
+        name=name,
+        servo_id=int(number("servo_id", entry.get("servo_id"))),
+        sign=int(sign),
+        zero_ticks=int(number("zero_ticks", entry.get("zero_ticks"))),
+        range_ticks=(int(low_ticks), int(high_ticks)),
+        limits_rad=pair("limits_rad"),
+        lerobot_unit=str(entry.get("lerobot_unit", "degrees")),
+        homing_offset=None if offset is None else int(number("homing_offset", offset)),
+    )
