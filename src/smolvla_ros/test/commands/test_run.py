@@ -120,7 +120,10 @@ def test_a_killed_driver_is_told_and_the_servos_hold_with_torque(start, tmp_path
     port = yaml.safe_load((tmp_path / "out/logs/simulator.yaml").read_text())["/**"]["ros__parameters"]["usb_port"]
     ids = [1, 2, 3, 4, 5, 6]
     with Bus(port) as bus:
-        time.sleep(1.0)  # the servos reach the last goal
+        deadline = time.monotonic() + 20.0  # the servos reach the last goal, later on a busy machine
+        while any(bus.sync_read(ids, "moving").values()):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
         before = bus.sync_read(ids, "present_position")
         assert set(bus.sync_read(ids, "torque_enable").values()) == {1}
         time.sleep(0.5)
