@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -262,6 +262,76 @@ class VirtualSetpoints:
     def position_ticks(self) -> NDArray[np.float64]: ...
     @property
     def torque_enabled(self) -> NDArray[np.bool_]: ...
+    @property
+    def torque_share(self) -> NDArray[np.float64]: ...  # of full drive that the servo gives at most, 0..1
+
+class CapturedBytes:
+    """Bytes as they were on the wire; without wire timing they take no time. Times are time.monotonic()'s."""
+
+    @property
+    def begin_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def to_servos(self) -> bool: ...
+    @property
+    def bytes(self) -> bytes: ...
+
+class FaultEvent:
+    """A fault that struck one packet, began or ended."""
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def what(self) -> Literal["struck", "began", "ended"]: ...
+    @property
+    def servo_id(self) -> int | None: ...  # None: the whole bus
+
+class ReplyRecord:
+    """A reply, as the servo made it and as the master got it. Untampered: no faults, and both are equal."""
+
+    @property
+    def request(self) -> int: ...  # the requests heard before it; replies to one request have the same
+    @property
+    def request_s(self) -> float: ...  # when the last byte of the request had come
+    @property
+    def sent_s(self) -> float: ...  # when the last byte of the reply goes out
+    @property
+    def servo_id(self) -> int: ...
+    @property
+    def address(self) -> int: ...  # of the first register in it; with no data 0
+    @property
+    def truth(self) -> bytes: ...  # the whole packet
+    @property
+    def sent(self) -> bytes: ...  # with the foreign bytes before it; empty: lost
+    @property
+    def faults(self) -> list[str]: ...
+
+class WriteRecord:
+    """A write that a servo took, and how the servo stood right after it."""
+
+    @property
+    def request(self) -> int: ...
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def servo_id(self) -> int: ...
+    @property
+    def address(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def tampered(self) -> bool: ...  # on its way to the servo
+    @property
+    def torque_before(self) -> bool: ...
+    @property
+    def torque_after(self) -> bool: ...
+    @property
+    def goal_ticks(self) -> int: ...
+    @property
+    def present_ticks(self) -> int: ...
 
 class VirtualBus:
     """Simulated STS3215 servos behind a pseudo-terminal, served by a thread of its own."""
@@ -271,17 +341,34 @@ class VirtualBus:
         servo_ids: Sequence[int] = (1, 2, 3, 4, 5, 6),
         link: str | None = None,
         start_ticks: Sequence[float] | None = None,
+        *,
+        eeprom: str | None = None,  # file that keeps the EEPROM between runs
+        wire_timing: bool = False,  # bytes take their time
+        first_packet_lost: bool = False,  # the first request after a program has opened the port
+        eeprom_write_time_s: float = 0.015,
     ) -> None: ...
     @property
-    def port(self) -> str: ...
+    def port(self) -> str: ...  # "" while unplugged
     @property
     def bytes_carried(self) -> int: ...
+    @property
+    def actual_ticks(self) -> list[float]: ...  # where each shaft is
     def exchange(
         self, position_ticks: ArrayLike, speed_ticks_s: ArrayLike, load_permille: ArrayLike, dt_s: float
     ) -> VirtualSetpoints: ...
     def start_first_order_arm(self) -> None: ...
     def get(self, servo_id: int, register: str) -> int: ...
     def set(self, servo_id: int, register: str, value: int) -> None: ...
+    def inject_fault(self, script: str) -> None: ...  # docs/virtual_bus.md has the language
+    @property
+    def fault_counters(self) -> dict[str, int]: ...  # by kind: servos, or packets
+    # captured bytes, replies and writes are kept only while asked for; each is taken once
+    def capture(self, on: bool = True) -> None: ...
+    def record(self, on: bool = True) -> None: ...
+    def take_captured(self) -> list[CapturedBytes]: ...
+    def take_replies(self) -> list[ReplyRecord]: ...
+    def take_writes(self) -> list[WriteRecord]: ...
+    def take_fault_events(self) -> list[FaultEvent]: ...
     def mute(self, servo_id: int, muted: bool = True) -> None: ...
     def inject(self, noise: bytes) -> None: ...
     def close(self) -> None: ...

@@ -32,8 +32,8 @@ void FirstOrderArm::run() {
     bus_.exchange(position_ticks_.data(), speed.data(), load.data(), kStepS, setpoints.data());
     for (std::size_t i = 0; i < n; ++i) {
       const double error = setpoints[i].position_ticks - position_ticks_[i];
-      speed[i] =
-          setpoints[i].torque_enabled ? std::clamp(error / kTimeConstantS, -kFastestTicksS, kFastestTicksS) : 0.0;
+      const double fastest = kFastestTicksS * setpoints[i].torque_share;  // 0 without torque
+      speed[i] = std::clamp(error / kTimeConstantS, -fastest, fastest);
       load[i] = 1000.0 * speed[i] / kFastestTicksS;
       position_ticks_[i] += speed[i] * kStepS;
     }

@@ -67,7 +67,11 @@ int main(int argc, char** argv) {
   sigaddset(&stop, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   try {
-    so100::VirtualBus bus(std::vector<uint8_t>(ids.begin(), ids.end()), link, ticks);
+    so100::VirtualBusOptions options;
+    options.servo_ids.assign(ids.begin(), ids.end());
+    options.link = link;
+    options.start_ticks = ticks;
+    so100::VirtualBus bus(options);
     const so100::FirstOrderArm arm(bus);
     std::cout << bus.port() << std::endl;
     int signal = 0;

@@ -1,135 +1,90 @@
 #include "so100_hardware/virtual_bus.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pty.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <termios.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
+#include <cmath>
+#include <cstdio>
 
 #include "so100_hardware/errors.hpp"
+#include "so100_hardware/fault_script.hpp"
+#include "so100_hardware/packet_faults.hpp"
 
 namespace so100 {
 namespace {
 
 // A packet that has stopped growing for this long is given up, so that a broken one cannot swallow the next.
-constexpr int kPacketPatienceMs = 20;
+constexpr double kPacketPatienceS = 0.02;
 // A program that was killed leaves the terminal marked exclusive, and the mark would keep its successor out. After
 // this long without a byte nobody is taken to be driving.
-constexpr int kIdleMs = 500;
-constexpr double kMiddleTicks = 2048.0;
-
-[[noreturn]] void throw_errno(const std::string& what) {
-  throw BusError(ErrorKind::kBadRequest, "virtual bus: " + what + ": " + std::strerror(errno));
-}
-
-void make_link(const std::string& link, const std::string& port) {
-  struct stat existing{};
-  if (lstat(link.c_str(), &existing) == 0) {
-    if (!S_ISLNK(existing.st_mode)) {
-      throw BusError(ErrorKind::kBadRequest, "virtual bus: link " + link + " exists and is no symbolic link");
-    }
-    unlink(link.c_str());
-  }
-  if (symlink(port.c_str(), link.c_str()) != 0) throw_errno("cannot link " + link);
-}
-
-bool links_to(const std::string& link, const std::string& port) {
-  char target[256];
-  const ssize_t n = readlink(link.c_str(), target, sizeof(target));
-  return n > 0 && port == std::string(target, static_cast<std::size_t>(n));
-}
+constexpr double kIdleS = 0.5;
+constexpr int kInitialBaudRate = 1000000;  // for programs that set none
 
 }  // namespace
 
-VirtualBus::VirtualBus(const std::vector<uint8_t>& servo_ids, const std::string& link,
-                       const std::vector<double>& start_ticks)
-    : link_(link) {
-  if (!start_ticks.empty() && start_ticks.size() != servo_ids.size()) {
-    throw BusError(ErrorKind::kBadRequest, "virtual bus: start_ticks: expected " + std::to_string(servo_ids.size()) +
-                                               " numbers, found " + std::to_string(start_ticks.size()));
-  }
-  for (std::size_t i = 0; i < servo_ids.size(); ++i) {
-    const uint8_t id = servo_ids[i];
-    if (id >= kBroadcastId || std::count(servo_ids.begin(), servo_ids.end(), id) != 1) {
-      throw BusError(ErrorKind::kBadRequest, "virtual bus: servo_ids: expected different ids of 0 to 253, found " +
-                                                 std::to_string(id) + (id < kBroadcastId ? " twice" : ""));
-    }
-    servos_.push_back({VirtualServo(id, start_ticks.empty() ? kMiddleTicks : start_ticks[i])});
-  }
-  replies_.reserve(servo_ids.size());
-  char name[64];
-  if (openpty(&master_fd_, &slave_fd_, name, nullptr, nullptr) != 0) throw_errno("cannot open a pseudo-terminal");
-  port_ = name;
-  try {
-    termios raw{};
-    tcgetattr(slave_fd_, &raw);
-    cfmakeraw(&raw);
-    tcsetattr(slave_fd_, TCSANOW, &raw);
-    for (const int fd : {master_fd_, slave_fd_}) fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fcntl(master_fd_, F_SETFL, O_NONBLOCK);
-    stop_fd_ = eventfd(0, EFD_CLOEXEC);
-    if (stop_fd_ < 0) throw_errno("eventfd");
-    if (!link_.empty()) make_link(link_, port_);
-    // Signals are the business of the program's other threads.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  } catch (...) {
-    close(master_fd_);
-    close(slave_fd_);
-    if (stop_fd_ >= 0) close(stop_fd_);
-    throw;
-  }
+VirtualBus::VirtualBus(const VirtualBusOptions& options)
+    : wire_(options.wire_timing),
+      lose_next_packet_(options.first_packet_lost),
+      chain_(options.servo_ids, options.start_ticks, options.eeprom_write_time_s),
+      terminal_(std::make_unique<PseudoTerminal>(kInitialBaudRate, options.first_packet_lost)),
+      first_packet_lost_(options.first_packet_lost),
+      eeprom_(options.eeprom, &chain_),
+      link_(options.link, terminal_->port()) {
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) throw BusError(ErrorKind::kBadRequest, "virtual bus: cannot make an eventfd");
+  // Signals are the business of the program's other threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { serve(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 VirtualBus::~VirtualBus() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  wake();
+  thread_.join();
+  close(wake_fd_);
+}
+
+void VirtualBus::wake() noexcept {
   const uint64_t one = 1;
-  if (::write(stop_fd_, &one, sizeof(one)) == sizeof(one)) thread_.join();
-  if (!link_.empty() && links_to(link_, port_)) unlink(link_.c_str());
-  close(master_fd_);
-  close(slave_fd_);
-  close(stop_fd_);
+  (void)!::write(wake_fd_, &one, sizeof(one));
+}
+
+std::string VirtualBus::port() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return plugged_ ? terminal_->port() : "";
 }
 
 void VirtualBus::exchange(const double* position_ticks, const double* speed_ticks_s, const double* load_permille,
                           double dt_s, ServoSetpoint* setpoints) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (std::size_t i = 0; i < servos_.size(); ++i) {
-    servos_[i].servo.present(position_ticks[i], speed_ticks_s[i], load_permille[i], dt_s);
-    setpoints[i] = servos_[i].servo.setpoint();
+  for (std::size_t i = 0; i < chain_.size(); ++i) {
+    chain_[i].present(position_ticks[i], speed_ticks_s[i], load_permille[i], dt_s);
+    setpoints[i] = chain_[i].setpoint();
   }
 }
 
 std::vector<double> VirtualBus::actual_ticks() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<double> ticks;
-  for (const Slot& slot : servos_) ticks.push_back(slot.servo.actual_ticks());
+  for (std::size_t i = 0; i < chain_.size(); ++i) ticks.push_back(chain_[i].actual_ticks());
   return ticks;
-}
-
-VirtualBus::Slot& VirtualBus::slot_of(uint8_t servo_id) {
-  for (Slot& slot : servos_) {
-    if (slot.servo.id() == servo_id) return slot;
-  }
-  throw BusError(ErrorKind::kBadRequest, "virtual bus: no servo with id " + std::to_string(servo_id));
 }
 
 int32_t VirtualBus::get(uint8_t servo_id, const Register& r) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return const_cast<VirtualBus*>(this)->slot_of(servo_id).servo.get(r);
+  return const_cast<VirtualBus*>(this)->chain_.of_id(servo_id).get(r);
 }
 
 void VirtualBus::set(uint8_t servo_id, const Register& r, int32_t value) {
@@ -138,148 +93,259 @@ void VirtualBus::set(uint8_t servo_id, const Register& r, int32_t value) {
                    "virtual bus: " + std::string(r.name) + ": cannot hold " + std::to_string(value));
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  slot_of(servo_id).servo.set(r, value);
+  chain_.of_id(servo_id).set(r, value);
+  if (r.memory != Memory::kSram) keep_eeprom();
 }
 
-void VirtualBus::mute(uint8_t servo_id, bool muted) {
+void VirtualBus::inject_fault(const std::string& script) {
+  const std::vector<FaultCommand> commands = parse_fault_script(script);
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (const FaultCommand& command : commands) {
+    for (const uint8_t id : command.servos) chain_.of_id(id);
+  }
+  plan_.add(commands, chain_.ids(), monotonic_s());
+  const uint64_t mine = ++faults_asked_;
+  wake();
+  fault_done_.wait(lock, [this, mine] { return faults_done_ >= mine; });
+}
+
+std::array<uint64_t, kFaultKinds> VirtualBus::fault_counters() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  slot_of(servo_id).muted = muted;
+  return ledger_.fault_counts;
 }
 
-void VirtualBus::inject(const std::vector<uint8_t>& bytes) {
+void VirtualBus::capture(bool on) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  noise_.insert(noise_.end(), bytes.begin(), bytes.end());
+  ledger_.capturing = on;
 }
 
-void VirtualBus::serve() noexcept {
-  pollfd watched[2] = {{master_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
+void VirtualBus::record(bool on) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ledger_.recording = on;
+}
+
+std::vector<CapturedBytes> VirtualBus::take_captured() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return take(ledger_.captured);
+}
+
+std::vector<ReplyRecord> VirtualBus::take_replies() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return take(ledger_.replies);
+}
+
+std::vector<WriteRecord> VirtualBus::take_writes() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return take(ledger_.writes);
+}
+
+std::vector<FaultEvent> VirtualBus::take_fault_events() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return take(ledger_.events);
+}
+
+void VirtualBus::serve() {
+  prctl(PR_SET_TIMERSLACK, 1);  // waits end when they should
   uint8_t bytes[512];
   for (;;) {
-    const bool waiting = parser_.pending() > 0;
-    const int ready = poll(watched, 2, waiting ? kPacketPatienceMs : kIdleMs);
-    if (watched[1].revents != 0) return;
-    if (ready == 0 && waiting) parser_.skip();
-    if (ready == 0 && !waiting) (void)ioctl(slave_fd_, TIOCNXCL);
-    if (ready > 0) {
-      const ssize_t n = ::read(master_fd_, bytes, sizeof(bytes));
-      if (n > 0) {
-        bytes_carried_ += static_cast<uint64_t>(n);
-        parser_.push(bytes, static_cast<std::size_t>(n));
-      }
+    send_due(monotonic_s());
+    double until_s = 0.0;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (stop_) return;
+      advance_faults(monotonic_s());
+      until_s = next_event_s();
     }
-    PacketView request{};
-    while (parser_.next(&request)) {
-      {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        handle(request);
-      }
-      send_replies();
-    }
-  }
-}
-
-void VirtualBus::handle(const PacketView& request) noexcept {
-  const auto instruction = static_cast<Instruction>(request.code);
-  if (instruction == Instruction::kSyncRead) return handle_sync_read(request);
-  if (instruction == Instruction::kSyncWrite) return handle_sync_write(request);
-  const bool broadcast = request.id == kBroadcastId;
-  for (Slot& slot : servos_) {
-    if (slot.muted || (!broadcast && slot.servo.id() != request.id)) continue;
-    // One servo has the id; a write may just have given it another.
-    if (execute(slot.servo, instruction, request.parameters, request.count, broadcast) && !broadcast) break;
-  }
-}
-
-// True when the instruction was this servo's and has been dealt with.
-bool VirtualBus::execute(VirtualServo& servo, Instruction instruction, const uint8_t* parameters, std::size_t count,
-                         bool broadcast) noexcept {
-  const uint8_t id = servo.id();
-  bool acknowledge = false;
-  switch (instruction) {
-    case Instruction::kPing:
-      reply(servo, nullptr, 0);  // all answer a broadcast one, in the order of the bus
-      break;
-    case Instruction::kRead: {
-      if (broadcast || count != 2 || parameters[1] > kMaxParameters) break;
-      uint8_t data[kMaxParameters];
-      servo.read(parameters[0], parameters[1], data);
-      reply(servo, data, parameters[1]);
-      break;
-    }
-    case Instruction::kWrite:
-      if (count < 2) break;
-      servo.write(parameters[0], parameters + 1, count - 1);
-      acknowledge = !broadcast;
-      break;
-    case Instruction::kRegWrite:
-      if (count < 2) break;
-      servo.reg_write(parameters[0], parameters + 1, count - 1);
-      acknowledge = !broadcast;
-      break;
-    case Instruction::kAction:
-      servo.action();
-      acknowledge = !broadcast;
-      break;
-    default:
-      break;
-  }
-  if (acknowledge && servo.answers_writes()) {
-    reply(servo, nullptr, 0);
-    // The acknowledgement of a new id still comes from the old one.
-    Reply& last = replies_.back();
-    last.size = encode_packet(id, servo.error_bits(), nullptr, 0, last.bytes.data());
-  }
-  return true;
-}
-
-void VirtualBus::handle_sync_read(const PacketView& request) noexcept {
-  if (request.count < 2 || request.parameters[1] > kMaxParameters) return;
-  uint8_t data[kMaxParameters];
-  const std::size_t size = request.parameters[1];
-  for (std::size_t i = 2; i < request.count; ++i) {
-    for (const Slot& slot : servos_) {
-      if (slot.muted || slot.servo.id() != request.parameters[i]) continue;
-      slot.servo.read(request.parameters[0], size, data);
-      reply(slot.servo, data, size);
+    wait(until_s);
+    if (!plugged_) continue;
+    const double now_s = monotonic_s();
+    // Before its bytes, for it came before them.
+    if (terminal_->was_opened()) lose_next_packet_ = first_packet_lost_;
+    const std::size_t count = terminal_->read(bytes, sizeof(bytes));
+    if (count > 0) {
+      receive(bytes, count, now_s);
+    } else if (parser_.pending() > 0 && now_s - last_byte_s_ >= kPacketPatienceS) {
+      parser_.skip();
+    } else if (now_s - last_byte_s_ >= kIdleS) {
+      last_byte_s_ = now_s;
+      terminal_->end_exclusive();
     }
   }
 }
 
-void VirtualBus::handle_sync_write(const PacketView& request) noexcept {
-  if (request.count < 2 || request.parameters[1] == 0) return;
-  const std::size_t size = request.parameters[1];
-  for (std::size_t i = 2; i + size < request.count; i += 1 + size) {
-    for (Slot& slot : servos_) {
-      if (slot.muted || slot.servo.id() != request.parameters[i]) continue;
-      slot.servo.write(request.parameters[0], request.parameters + i + 1, size);
-      break;
+double VirtualBus::next_event_s() const {
+  double next_s = plan_.next_change_s();
+  if (!outgoing_.empty()) next_s = std::min(next_s, outgoing_.front().due_s);
+  return std::min(next_s, last_byte_s_ + (parser_.pending() > 0 ? kPacketPatienceS : kIdleS));
+}
+
+// Until bytes come, a fault is asked for, or that time; exactly that time where a reply is due then.
+void VirtualBus::wait(double until_s) {
+  const bool exactly = !outgoing_.empty() && outgoing_.front().due_s <= until_s;
+  const double left_s = until_s - (exactly ? kWakeUpS : 0.0) - monotonic_s();
+  if (left_s > 0.0 || !exactly) {
+    pollfd watched[2] = {{wake_fd_, POLLIN, 0}, {plugged_ ? terminal_->fd() : -1, POLLIN, 0}};
+    const double sleep_s = std::clamp(left_s, 0.0, 3600.0);
+    const double whole_s = std::floor(sleep_s);
+    const timespec timeout = {static_cast<time_t>(whole_s), static_cast<long>((sleep_s - whole_s) * 1e9)};
+    const int ready = ppoll(watched, 2, &timeout, nullptr);
+    if (watched[0].revents != 0) {
+      uint64_t wakes = 0;
+      (void)!::read(wake_fd_, &wakes, sizeof(wakes));
+    }
+    if (ready > 0) return;
+  }
+  if (exactly) wait_until(until_s);
+}
+
+void VirtualBus::advance_faults(double now_s) {
+  if (faults_done_ == faults_asked_ && plan_.next_change_s() > now_s) return;
+  for (const FaultCommand& command : plan_.advance(now_s, &ledger_)) {
+    if (command.unasked) {
+      queue({now_s, now_s, plan_.unasked_bytes(command)});
+    } else {
+      set_all(command);
+    }
+  }
+  for (std::size_t i = 0; i < chain_.size(); ++i) chain_[i].impose(plan_.conditions(chain_.name_of(i)));
+  if (plugged_ && plan_.unplugged()) plug_out();
+  if (!plugged_ && !plan_.unplugged()) plug_in();
+  faults_done_ = faults_asked_;
+  fault_done_.notify_all();
+}
+
+void VirtualBus::set_all(const FaultCommand& command) {
+  const Register& r = register_named(command.name);
+  const std::vector<uint8_t> ids = chain_.ids();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (std::count(command.servos.begin(), command.servos.end(), ids[i]) == 0) continue;
+    chain_[i].set(r, static_cast<int32_t>(command.value));
+  }
+  if (r.memory != Memory::kSram) keep_eeprom();
+}
+
+void VirtualBus::keep_eeprom() {
+  if (!eeprom_.save(chain_)) std::perror("virtual bus: EEPROM file");
+}
+
+void VirtualBus::plug_out() {
+  // The new terminal is made before the old one goes: so it cannot get the old one's name.
+  auto next = std::make_unique<PseudoTerminal>(kInitialBaudRate, first_packet_lost_);
+  link_returns_ = !plan_.unplugged_for_good();
+  link_.remove();
+  terminal_ = std::move(next);
+  plugged_ = false;
+  outgoing_.clear();
+  parser_.clear();
+}
+
+void VirtualBus::plug_in() {
+  plugged_ = true;
+  lose_next_packet_ = first_packet_lost_;
+  if (link_returns_ && !link_.lead_to(terminal_->port())) std::perror(("virtual bus: " + link_.path()).c_str());
+}
+
+void VirtualBus::receive(const uint8_t* bytes, std::size_t count, double now_s) {
+  const int baud_rate = terminal_->baud_rate();
+  const Wire::Span span = wire_.carry(count, now_s, baud_rate);
+  bytes_carried_ += count;
+  last_byte_s_ = now_s;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (ledger_.capturing) ledger_.captured.push_back({span.begin_s, span.end_s, true, {bytes, bytes + count}});
+  parser_.push(bytes, count);
+  PacketView request{};
+  while (parser_.next(&request)) {
+    if (lose_next_packet_) {
+      lose_next_packet_ = false;
+      continue;
+    }
+    const double time_s = span.end_s - static_cast<double>(parser_.pending()) * wire_.byte_time_s(baud_rate);
+    if (plan_.tampers_with(true)) {
+      hear_tampered(request, time_s, baud_rate);
+    } else {
+      hear(request, false, time_s, baud_rate);
     }
   }
 }
 
-void VirtualBus::reply(const VirtualServo& servo, const uint8_t* parameters, std::size_t count) noexcept {
-  if (replies_.size() == replies_.capacity()) return;  // an id listed twice in a sync read
-  Reply packet{servo.return_delay_s(), 0, {}};
-  packet.size = encode_packet(servo.id(), servo.error_bits(), parameters, count, packet.bytes.data());
-  replies_.push_back(packet);
+void VirtualBus::hear_tampered(const PacketView& request, double time_s, int baud_rate) {
+  Emission packet;
+  packet.packet.resize(kOverheadBytes + request.count);
+  encode_packet(request.id, request.code, request.parameters, request.count, packet.packet.data());
+  plan_.strike(request.id, true, time_s, &packet, &ledger_);
+  if (packet.faults.empty()) return hear(request, false, time_s, baud_rate);
+  PacketParser parser;
+  parser.push(packet.packet.data(), packet.packet.size());
+  for (PacketView left{}; parser.next(&left);) hear(left, true, time_s, baud_rate);
 }
 
-void VirtualBus::send_replies() noexcept {
-  if (replies_.empty()) return;
-  std::vector<uint8_t> noise;
+void VirtualBus::hear(const PacketView& request, bool tampered, double time_s, int baud_rate) {
+  ++requests_;
+  const std::vector<Reply>& replies = chain_.handle({request, requests_, time_s, baud_rate, tampered}, &ledger_);
+  double line_free_s = time_s;
+  for (auto first = replies.begin(); first != replies.end();) {
+    const auto next = std::find_if(first + 1, replies.end(), [](const Reply& r) { return !r.collides; });
+    answer(first, next, time_s, &line_free_s, baud_rate);
+    first = next;
+  }
+  if (chain_.eeprom_changed()) keep_eeprom();
+}
+
+// One reply, or several that collide.
+void VirtualBus::answer(std::vector<Reply>::const_iterator begin, std::vector<Reply>::const_iterator end,
+                        double request_s, double* line_free_s, int baud_rate) {
+  const uint8_t name = chain_.name_of(begin->servo);
+  Emission packet;
+  packet.packet.assign(begin->bytes.begin(), begin->bytes.begin() + static_cast<std::ptrdiff_t>(begin->size));
+  if (end - begin > 1) packet.faults.push_back(FaultKind::kTakeId);
+  for (auto other = begin + 1; other != end; ++other) collide(other->bytes.data(), other->size, &packet.packet);
+  if (plan_.tampers_with(false)) plan_.strike(name, false, request_s, &packet, &ledger_);
+
+  const double ready_s = *line_free_s + begin->delay_s;
+  std::vector<uint8_t> bytes = std::move(packet.before);
+  bytes.insert(bytes.end(), packet.packet.begin(), packet.packet.end());
+  Wire::Span span{};
+  if (packet.late_s > 0.0) {  // others may talk meanwhile
+    span.begin_s = ready_s + packet.late_s;
+    span.end_s = span.begin_s + static_cast<double>(bytes.size()) * wire_.byte_time_s(baud_rate);
+  } else {
+    span = wire_.carry(bytes.empty() ? begin->size : bytes.size(), ready_s, baud_rate);
+    *line_free_s = span.end_s;
+  }
+  if (ledger_.recording) {
+    ledger_.replies.push_back({requests_,
+                               request_s,
+                               span.end_s,
+                               name,
+                               begin->address,
+                               {begin->bytes.begin(), begin->bytes.begin() + static_cast<std::ptrdiff_t>(begin->size)},
+                               bytes,
+                               packet.faults});
+  }
+  if (!bytes.empty()) queue({span.begin_s, span.end_s, std::move(bytes)});
+}
+
+void VirtualBus::queue(Outgoing packet) {
+  const auto place = std::upper_bound(outgoing_.begin(), outgoing_.end(), packet.due_s,
+                                      [](double due_s, const Outgoing& other) { return due_s < other.due_s; });
+  outgoing_.insert(place, std::move(packet));
+}
+
+// All that is due goes out at once, so that whoever waits for it is woken once.
+void VirtualBus::send_due(double now_s) {
+  if (outgoing_.empty() || outgoing_.front().due_s > now_s) return;
+  batch_.clear();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    noise.swap(noise_);
+    for (; !outgoing_.empty() && outgoing_.front().due_s <= now_s; outgoing_.pop_front()) {
+      Outgoing& packet = outgoing_.front();
+      batch_.insert(batch_.end(), packet.bytes.begin(), packet.bytes.end());
+      if (!ledger_.capturing) continue;
+      ledger_.captured.push_back({packet.begin_s, packet.due_s, false, std::move(packet.bytes)});
+    }
   }
-  // A reader that does not read loses bytes once the terminal's buffer is full, as on a wire: hence no retry.
-  bytes_carried_ += noise.size();
-  if (!noise.empty()) (void)!::write(master_fd_, noise.data(), noise.size());
-  for (const Reply& packet : replies_) {
-    if (packet.delay_s > 0.0) std::this_thread::sleep_for(std::chrono::duration<double>(packet.delay_s));
-    bytes_carried_ += packet.size;
-    (void)!::write(master_fd_, packet.bytes.data(), packet.size);
-  }
-  replies_.clear();
+  bytes_carried_ += batch_.size();
+  if (plugged_) terminal_->write(batch_.data(), batch_.size());
 }
 
 }  // namespace so100

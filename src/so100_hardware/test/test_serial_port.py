@@ -128,8 +128,9 @@ def test_a_servo_that_is_missing_is_named(virtual: VirtualBus, group) -> None:
         group.check_servos()
 
 
-@pytest.mark.parametrize("baud_rate", [19200, 128000, 250000, 1000000])
-def test_any_baud_rate_of_the_servos_is_taken(virtual: VirtualBus, baud_rate: int) -> None:
+@pytest.mark.parametrize(("code", "baud_rate"), [(7, 19200), (3, 128000), (2, 250000), (0, 1000000)])
+def test_any_baud_rate_of_the_servos_is_taken(virtual: VirtualBus, code: int, baud_rate: int) -> None:
+    virtual.set(6, "baud_rate", code)
     with Bus(virtual.port, baud_rate) as bus:
         bus.ping(6)
 

@@ -32,6 +32,7 @@ void bind_packets(py::module_& m);
 void bind_bus(py::module_& m);
 void bind_group(py::module_& m);
 void bind_arm(py::module_& m);  // after bind_group
+void bind_ledger(py::module_& m);
 void bind_virtual_bus(py::module_& m);
 
 // These throw BusError (kBadRequest) for what a caller got wrong.

@@ -8,5 +8,6 @@ PYBIND11_MODULE(_bus, m) {
   so100::bind_bus(m);
   so100::bind_group(m);
   so100::bind_arm(m);
+  so100::bind_ledger(m);
   so100::bind_virtual_bus(m);
 }
