@@ -22,7 +22,9 @@ void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 int main() {
-  so100::VirtualBus bus({1, 2}, "");
+  so100::VirtualBusOptions options;
+  options.servo_ids = {1, 2};
+  so100::VirtualBus bus(options);
   const auto joint = [](const char* name, const char* id) {
     return so100::JointBlock{name,
                              {{"id", id},
@@ -45,11 +47,14 @@ int main() {
   for (int cycle = 0; cycle < 300; ++cycle) {
     if (cycle == 100) {
       const unsigned long before = allocations;
-      bus.inject({0xFF, 0xFF, 1, 2, 3});
+      bus.inject_fault("foreign bytes FF FF 01 02 03 count 1");
       allocations = before;
     }
-    if (cycle == 150) bus.mute(2, true);  // silent, mute, asked again
-    if (cycle == 250) bus.mute(2, false);
+    if (cycle == 150 || cycle == 250) {
+      const unsigned long before = allocations;
+      bus.inject_fault(cycle == 150 ? "mute servo 2" : "clear");  // silent, mute, asked again
+      allocations = before;
+    }
     now_s += 0.01;
     (void)arm.read(now_s);
     (void)arm.write(goal, now_s);
