@@ -289,6 +289,8 @@ ArmCounters Arm::counters() const noexcept {
   return counters;
 }
 
+BusCounters Arm::bus_counters() const noexcept { return bus_ ? bus_->counters() : BusCounters{}; }
+
 void Arm::publish_status(bool in_cycle) noexcept {
   std::unique_lock<std::mutex> lock(status_mutex_, std::defer_lock);
   if (!in_cycle) {

@@ -1,6 +1,7 @@
 #include "so100_hardware/bus.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace so100 {
@@ -48,11 +49,13 @@ Bus::Duration Bus::time_on_wire(std::size_t bytes) const noexcept {
 }
 
 Fault Bus::send(uint8_t id, Instruction instruction, const uint8_t* parameters, std::size_t count) noexcept {
-  // What came late or unasked must not be taken for the reply to this request.
-  const int stray = port_.discard_input();
-  if (stray < 0) return Fault::kPortLost;
-  counters_.discarded_bytes += static_cast<uint64_t>(stray);
-  parser_.clear();
+  if (instruction != Instruction::kSyncWrite) {  // the one of the cycle that has no reply
+    // What came late or unasked must not be taken for the reply to this request.
+    const int stray = port_.discard_input();
+    if (stray < 0) return Fault::kPortLost;
+    counters_.discarded_bytes += static_cast<uint64_t>(stray);
+    parser_.clear();
+  }
   uint8_t packet[kMaxPacketBytes];
   const std::size_t size = encode_packet(id, static_cast<uint8_t>(instruction), parameters, count, packet);
   const SteadyTime deadline = now() + options_.reply_timeout + time_on_wire(size);
@@ -73,6 +76,7 @@ Fault Bus::receive_row(const uint8_t* ids, std::size_t count, std::size_t size, 
                        bool* fresh, SteadyTime deadline) noexcept {
   std::size_t missing = static_cast<std::size_t>(std::count(fresh, fresh + count, false));
   const uint64_t noise_before = parser_.discarded_bytes() + parser_.checksum_errors() + counters_.foreign_packets;
+  std::array<bool, kMaxServos> doubtful{};
   parser_.expect_at_most(size);
   while (missing > 0) {
     PacketView packet{};
@@ -85,8 +89,18 @@ Fault Bus::receive_row(const uint8_t* ids, std::size_t count, std::size_t size, 
     }
     const auto* const row = std::find(ids, ids + count, packet.id);
     const auto i = static_cast<std::size_t>(row - ids);
-    if (i == count || fresh[i] || packet.count != size) {
+    if (i == count || doubtful[i] || packet.count != size) {
       ++counters_.foreign_packets;
+      continue;
+    }
+    if (fresh[i]) {
+      // Two answers of one servo that differ: one is another servo's with a garbled id. Neither is believed.
+      ++counters_.foreign_packets;
+      if (size > 0 && std::memcmp(data + i * size, packet.parameters, size) != 0) {
+        doubtful[i] = true;
+        fresh[i] = false;
+        ++missing;
+      }
       continue;
     }
     if (size > 0) std::memcpy(data + i * size, packet.parameters, size);

@@ -113,6 +113,7 @@ class Arm {
   std::size_t size() const noexcept { return config_.joints.size(); }
   Trouble trouble(std::size_t joint) const noexcept { return troubles_[joint]; }
   ArmCounters counters() const noexcept;
+  BusCounters bus_counters() const noexcept;  // since `open`
   const std::vector<std::string>& gains_written() const noexcept { return gains_written_; }
 
   // The bus first, then each joint. As of the last cycle; safe beside it.

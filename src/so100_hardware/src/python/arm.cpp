@@ -108,6 +108,7 @@ void bind_arm(py::module_& m) {
                                return troubles;
                              })
       .def_property_readonly("counters", &Arm::counters)
+      .def_property_readonly("bus_counters", &Arm::bus_counters)
       .def_property_readonly("gains_written", &Arm::gains_written)
       .def("report", &Arm::report, no_gil);
   m.def("error_text", [](int bits) { return error_text(static_cast<uint8_t>(bits)); }, "bits"_a);
