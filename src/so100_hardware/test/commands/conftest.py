@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from so100_hardware.cli import main
 from so100_hardware.commands.console import Console, NoAnswerError
+
+sys.path.insert(0, str(Path(__file__).parent))  # modules that tests share
 
 Answer = str | Callable[[], str]
 
