@@ -67,8 +67,6 @@ def test_nothing_is_written(so100: Run, virtual: VirtualBus) -> None:
         ("phase", 28, "phase", ["counts turns (bit 4 of phase 28)", "so100 doctor --fix"]),
         ("min_position_limit", 4095, "limits", ["expected min_position_limit below max", "so100 calibrate"]),
         ("max_position_limit", 1000, "outside_limits", ["stands at 2048, outside of its limits 0 to 1000"]),
-        ("status", 32, "error_bits", ["reports an error: overload", "free the joint"]),
-        ("status", 4, "error_bits", ["reports an error: overheating", "cool"]),
     ],
 )
 def test_a_servo_s_trouble_is_named_with_its_remedy(
@@ -82,6 +80,24 @@ def test_a_servo_s_trouble_is_named_with_its_remedy(
     code, said = so100("doctor", "--port", virtual.port, "--json")
     assert code == 1
     assert kind in findings(said)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("overload servo 3", ["reports an error: overload", "free the joint"]),
+        ("overheat servo 3 to 75", ["reports an error: overheating", "is at 75 degC", "cool"]),
+        ("voltage to 3.5 servo 3", ["reports an error: voltage", "found 3.5 V", "power supply"]),
+    ],
+)
+def test_an_error_of_a_servo_is_named_with_its_remedy(
+    so100: Run, virtual: VirtualBus, fault: str, words: list[str]
+) -> None:
+    virtual.inject_fault(fault)
+    code, said = so100("doctor", "--port", virtual.port)
+    assert code == 1
+    for word in [*words, "servo 3 (elbow_flex)"]:
+        assert word in said
 
 
 @pytest.mark.parametrize(("register", "value", "kind"), [("torque_enable", 1, "torque_on"), ("lock", 0, "unlocked")])
@@ -119,6 +135,32 @@ def test_two_servos_with_one_id_are_told_from_a_missing_one(so100: Run, on_top: 
     assert findings(said)["missing_servo"] == "servo 3 (elbow_flex)"
     assert "two servos have this id; servo 3 (elbow_flex) is missing" in told
     assert "one at a time" in told
+
+
+def test_a_servo_that_took_another_s_id_is_told(so100: Run, virtual: VirtualBus) -> None:
+    virtual.exchange([2000.0 + 37 * i for i in range(6)], [0.0] * 6, [0.0] * 6, 0.0)
+    virtual.inject_fault("take id 2 servo 3")
+    code, said = so100("doctor", "--port", virtual.port, "--json")
+    assert code == 1
+    assert findings(said)["equal_ids"] == "servo 2 (shoulder_lift)"
+    assert findings(said)["missing_servo"] == "servo 3 (elbow_flex)"
+
+
+def test_servos_at_another_baud_rate_are_found_there(so100: Run, virtual: VirtualBus) -> None:
+    for servo_id in range(1, 7):
+        virtual.set(servo_id, "baud_rate", 4)
+    code, said = so100("doctor", "--port", virtual.port)
+    assert code == 1
+    assert "servos 1, 2, 3, 4, 5, 6 answer at 115200 baud, none at 1000000" in said
+    assert "6 of 6 servos read" in said
+
+
+def test_one_servo_at_another_baud_rate_is_named(so100: Run, virtual: VirtualBus) -> None:
+    virtual.set(5, "baud_rate", 1)
+    code, said = so100("doctor", "--port", virtual.port)
+    assert code == 1
+    assert "servo 5 (wrist_roll): does not answer at 1000000 baud, but at 500000" in said
+    assert "so100 setup-motors --joint wrist_roll" in said
 
 
 def test_garbage_at_every_servo_is_a_bad_line_and_no_equal_ids(so100: Run) -> None:
