@@ -242,6 +242,8 @@ class Arm:
     @property
     def troubles(self) -> list[str]: ...  # a joint: "", "silent", "mute" or "limp"
     @property
+    def blocked(self) -> list[bool]: ...
+    @property
     def counters(self) -> ArmCounters: ...
     @property
     def bus_counters(self) -> BusCounters: ...  # since `open`

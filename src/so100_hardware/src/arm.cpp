@@ -94,6 +94,8 @@ void Arm::activate(double now_s) {
   troubles_.fill(Trouble::kNone);
   missed_all_ = 0;
   held_ = returning_ = false;
+  followed_s_.fill(now_s);
+  blocked_.fill(false);
   probed_s_ = supervised_s_ = written_s_ = now_s;
   phase_ = ArmPhase::kActive;
   publish_status(false);
@@ -116,6 +118,7 @@ Fault Arm::read(double now_s) noexcept {
     supervise(now_s);
   }
   held_ = std::any_of(troubles_.begin(), troubles_.end(), [](Trouble t) { return t != Trouble::kNone; });
+  if (phase_ == ArmPhase::kActive) look_for_blocked(now_s);
   const bool silent = std::find(troubles_.begin(), troubles_.end(), Trouble::kSilent) != troubles_.end();
   if (silent) ++counters_.failed_reads;
   publish_status(true);
@@ -200,6 +203,14 @@ void Arm::supervise(double now_s) noexcept {
   bool answered = false;
   // Asked twice: one garbled answer must not stop an arm.
   if (without_torque(i, &answered) && without_torque(i, &answered)) troubles_[i] = Trouble::kLimp;
+}
+
+void Arm::look_for_blocked(double now_s) noexcept {
+  for (std::size_t i = 0; i < size(); ++i) {
+    const double away = std::abs(group_->last_goal_rad(i) - state_.position_rad[i]);
+    if (held_ || away < kBlockedRad) followed_s_[i] = now_s;
+    blocked_[i] = now_s - followed_s_[i] > kBlockedAfterS;
+  }
 }
 
 Fault Arm::write(const double* goal_rad, double now_s) noexcept {
@@ -302,6 +313,7 @@ void Arm::publish_status(bool in_cycle) noexcept {
   status_.held = held_;
   status_.lost = lost_;
   status_.troubles = troubles_;
+  status_.blocked = blocked_;
   status_.counters = counters();
   if (bus_) status_.bus = bus_->counters();
   status_.state = state_;

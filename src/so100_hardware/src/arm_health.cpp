@@ -31,6 +31,10 @@ Health joint_health(const ServoJoint& joint, const ArmStatus& status, std::size_
     health.level = Health::kWarn;
     health.message = "hot: " + fixed(temperature_c, 0) + " C";
   }
+  if (status.blocked[i]) {
+    health.level = Health::kWarn;
+    health.message = "does not reach its goal: something is in its way, or the load is too heavy";
+  }
   if (bits != 0) {
     health.level = Health::kError;
     health.message = "servo reports: " + error_text(bits);

@@ -215,6 +215,19 @@ def test_a_servo_that_was_rebooted_stops_the_arm_until_it_is_activated_anew(benc
     np.testing.assert_allclose(bench.rad(), 0.3, atol=RAD_PER_TICK)
 
 
+def test_a_joint_that_does_not_reach_its_goal_is_told(bench: Bench) -> None:
+    bench.activate()
+    for _ in range(130):
+        bench.now_s += DT_S
+        bench.arm.read(bench.now_s)
+        bench.arm.write(np.full(6, 0.5), bench.now_s)  # nothing exchanges: the shafts are blocked
+    assert bench.arm.blocked == [True] * 6
+    assert bench.message(1).startswith("does not reach its goal")
+    assert not bench.arm.held
+    bench.run(0.5, 0.3)
+    assert bench.arm.blocked == [False] * 6
+
+
 def test_a_mute_servo_that_comes_back_without_torque_is_told_apart(bench: Bench) -> None:
     bench.activate()
     bench.virtual.mute(2)

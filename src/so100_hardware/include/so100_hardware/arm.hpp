@@ -26,7 +26,9 @@ constexpr double kLostAfterS = 0.5;        // silence of all servos after which 
 constexpr int kMissedCycles = 3;           // and at least so many cycles: a process that was stopped heard nothing
 constexpr double kProbePeriodS = 0.5;      // how often a mute servo is asked again
 constexpr double kSupervisePeriodS = 0.1;  // how often one servo, in turn, is asked whether it still has torque
-constexpr double kReturnSpeedRadS = 0.5;   // towards the commands after a hold, and towards the park pose
+constexpr double kBlockedRad = 0.2;        // off its goal for kBlockedAfterS: something is in the joint's way
+constexpr double kBlockedAfterS = 1.0;
+constexpr double kReturnSpeedRadS = 0.5;            // towards the commands after a hold, and towards the park pose
 constexpr std::chrono::microseconds kGlance{5000};  // one look outside of the sync read
 
 enum class ArmPhase : uint8_t { kClosed, kOpen, kActive };
@@ -56,6 +58,7 @@ struct ArmStatus {
   bool held = false;  // a trouble keeps commands from the servos
   Fault lost = Fault::kNone;
   std::array<Trouble, kMaxServos> troubles{};
+  std::array<bool, kMaxServos> blocked{};
   ArmCounters counters;
   BusCounters bus;
   GroupState state;
@@ -112,6 +115,8 @@ class Arm {
   const GroupState& state() const noexcept { return state_; }
   std::size_t size() const noexcept { return config_.joints.size(); }
   Trouble trouble(std::size_t joint) const noexcept { return troubles_[joint]; }
+  // Away from its goal for long, though commands reach it. Told, and no reason to hold: grippers close on things.
+  bool blocked(std::size_t joint) const noexcept { return blocked_[joint]; }
   ArmCounters counters() const noexcept;
   BusCounters bus_counters() const noexcept;  // since `open`
   const std::vector<std::string>& gains_written() const noexcept { return gains_written_; }
@@ -124,6 +129,7 @@ class Arm {
   void attend(bool heard, Fault fault, double now_s) noexcept;
   void probe(double now_s) noexcept;
   void supervise(double now_s) noexcept;
+  void look_for_blocked(double now_s) noexcept;
   bool without_torque(std::size_t joint, bool* answered) noexcept;
   void lose(Fault fault) noexcept;
   void publish_status(bool in_cycle) noexcept;
@@ -137,9 +143,11 @@ class Arm {
   GroupState state_;
   Plausibility plausibility_;
   std::array<Trouble, kMaxServos> troubles_{};
-  std::array<double, kMaxServos> heard_s_{};  // when each servo last answered
-  std::array<int, kMaxServos> missed_{};      // cycles since
-  int missed_all_ = 0;                        // cycles since any did
+  std::array<double, kMaxServos> heard_s_{};     // when each servo last answered
+  std::array<int, kMaxServos> missed_{};         // cycles since
+  std::array<double, kMaxServos> followed_s_{};  // when each was last near its goal
+  std::array<bool, kMaxServos> blocked_{};
+  int missed_all_ = 0;  // cycles since any did
   double probed_s_ = 0.0;
   double supervised_s_ = 0.0;
   double written_s_ = 0.0;

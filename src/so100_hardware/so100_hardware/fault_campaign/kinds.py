@@ -29,7 +29,7 @@ TRIALS = (
     _packets("lost replies", "lose packets"),
     _packets("lost requests", "lose packets in requests"),
     _packets("flipped bits in requests", "flip 3 bits in requests"),
-    _packets("late replies", "late replies by 0.006"),
+    _packets("late replies", "late replies by 0.02"),
     _packets("foreign bytes", "foreign bytes"),
     _packets("foreign packets", "foreign packets"),
     _packets("wrong id", "wrong id"),

@@ -19,7 +19,9 @@ SWING_RAD = 1.8  # beyond the limits, so that the clamps have something to do
 PERIOD_S = 0.01
 RETRY_S = 0.5  # of the arm's clock, between attempts to reconnect
 START_TICKS = 2047.0
+FIRST_FAULT_CYCLE = 200
 CALM_CYCLES = 300  # without new faults at the end, so that the last ones can be recovered from
+REBOOT_S = 0.6  # a servo that was rebooted is back by then, in real time
 LIMP_PATIENCE_CYCLES = 20  # an operator needs a moment to call reconnect
 
 
@@ -79,16 +81,14 @@ class Trial:
         with self._virtual:
             self._virtual.record()
             self._connect()
-            if "falsify" in self._kind.script:
-                self._judge.falsifies()
             if not self._kind.every:
                 self._inject(0)
             for cycle in range(cycles):
-                if self._kind.every and cycle % self._kind.every == self._kind.every // 2:
+                if self._kind.every and cycle % self._kind.every == FIRST_FAULT_CYCLE:
                     self._inject(cycle)
                 self._cycle(cycle)
             self._virtual.inject_fault("clear")
-            calm_until_s = time.monotonic() + 1.0  # a servo that was rebooted is back by then
+            calm_until_s = time.monotonic() + (REBOOT_S if self._kind.every else 0.0)
             for cycle in range(cycles, cycles + CALM_CYCLES):
                 self._cycle(cycle)
             while time.monotonic() < calm_until_s or self._retry_s > self._clock.now_s:
@@ -142,7 +142,7 @@ class Trial:
         return (
             *(arm.failed_reads, arm.failed_writes, arm.implausible, arm.lost, self._judge.findings.reconnects),
             *(bus.retries, bus.failures, bus.discarded_bytes, bus.checksum_errors, bus.foreign_packets),
-            sum(trouble != "" for trouble in self._arm.troubles),
+            *(sum(trouble != "" for trouble in self._arm.troubles), sum(self._arm.blocked)),
             int(self._arm.state.error_bits.astype(int).sum()),
         )
 

@@ -107,6 +107,12 @@ void bind_arm(py::module_& m) {
                                }
                                return troubles;
                              })
+      .def_property_readonly("blocked",
+                             [](const Arm& arm) {
+                               std::vector<bool> blocked;
+                               for (std::size_t i = 0; i < arm.size(); ++i) blocked.push_back(arm.blocked(i));
+                               return blocked;
+                             })
       .def_property_readonly("counters", &Arm::counters)
       .def_property_readonly("bus_counters", &Arm::bus_counters)
       .def_property_readonly("gains_written", &Arm::gains_written)
