@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "so100_hardware/fault_kinds.hpp"
 #include "so100_hardware/packet.hpp"
 #include "so100_hardware/packet_faults.hpp"
 
@@ -23,6 +24,13 @@ bool is_instant(const FaultCommand& command) {
 }
 
 }  // namespace
+
+const char* fault_kind_name(FaultKind kind) noexcept {
+  for (const FaultKindRow& row : kFaultKindTable) {
+    if (row.kind == kind) return row.name;
+  }
+  return "";
+}
 
 void FaultPlan::add(const std::vector<FaultCommand>& commands, const std::vector<uint8_t>& servo_ids, double now_s) {
   servo_ids_ = servo_ids;

@@ -6,67 +6,12 @@
 #include <sstream>
 
 #include "so100_hardware/errors.hpp"
+#include "so100_hardware/fault_kinds.hpp"
 #include "so100_hardware/packet.hpp"
 #include "so100_hardware/registers.hpp"
 
 namespace so100 {
 namespace {
-
-// What may follow a kind's words.
-enum Option : unsigned {
-  kServo = 1,
-  kFor = 2,
-  kChance = 4,  // probability, count, seed
-  kInRequests = 8,
-  kUnasked = 16,
-  kLink = 32,
-};
-enum class Argument : uint8_t {
-  kNone,
-  kAmount,
-  kHexBytes,
-  kBy,
-  kToVolts,
-  kToDegrees,
-  kId,
-  kOptionalId,
-  kRegister,
-  kKind
-};
-
-struct Kind {
-  FaultKind kind;
-  const char* name;  // as counted; plural
-  const char* first;
-  const char* second;      // without its s; "" where there is one word
-  Argument argument;       // kAmount stands between the words, the others behind them
-  double lowest, highest;  // of the argument's number
-  unsigned options;
-};
-
-constexpr unsigned kOfPackets = kServo | kFor | kChance;
-constexpr Kind kKinds[] = {
-    {FaultKind::kFlipBits, "flip bits", "flip", "bit", Argument::kAmount, 1, 64, kOfPackets | kInRequests},
-    {FaultKind::kLoseBytes, "lose bytes", "lose", "byte", Argument::kAmount, 1, 64, kOfPackets | kInRequests},
-    {FaultKind::kDoubleBytes, "double bytes", "double", "byte", Argument::kAmount, 1, 64, kOfPackets | kInRequests},
-    {FaultKind::kFalsifyBits, "falsify bits", "falsify", "bit", Argument::kAmount, 1, 64, kOfPackets | kInRequests},
-    {FaultKind::kLosePackets, "lose packets", "lose", "packet", Argument::kNone, 0, 0, kOfPackets | kInRequests},
-    {FaultKind::kLateReplies, "late replies", "late", "replie", Argument::kBy, 0, 60, kOfPackets},
-    {FaultKind::kForeignBytes, "foreign bytes", "foreign", "byte", Argument::kHexBytes, 0, 0, kOfPackets | kUnasked},
-    {FaultKind::kForeignPackets, "foreign packets", "foreign", "packet", Argument::kNone, 0, 0, kOfPackets | kUnasked},
-    {FaultKind::kWrongId, "wrong id", "wrong", "id", Argument::kOptionalId, 0, 253, kOfPackets},
-    {FaultKind::kMute, "mute", "mute", "", Argument::kNone, 0, 0, kServo | kFor},
-    {FaultKind::kReboot, "reboot", "reboot", "", Argument::kNone, 0, 0, kServo | kFor},
-    {FaultKind::kStall, "stall", "stall", "", Argument::kNone, 0, 0, kServo | kFor},
-    {FaultKind::kOverload, "overload", "overload", "", Argument::kNone, 0, 0, kServo | kFor},
-    {FaultKind::kOverheat, "overheat", "overheat", "", Argument::kToDegrees, 0, 255, kServo | kFor},
-    {FaultKind::kVoltage, "voltage", "voltage", "", Argument::kToVolts, 0, 25.5, kServo | kFor},
-    {FaultKind::kTakeId, "take id", "take", "id", Argument::kId, 0, 253, kServo | kFor},
-    {FaultKind::kBrownOut, "brown-out", "brown-out", "", Argument::kNone, 0, 0, kFor},
-    {FaultKind::kUnplug, "unplug", "unplug", "", Argument::kNone, 0, 0, kFor | kLink},
-    {FaultKind::kSet, "set", "set", "", Argument::kRegister, 0, 0, kServo},
-    {FaultKind::kClear, "clear", "clear", "", Argument::kKind, 0, 0, kServo},
-};
 
 // A servo starts in this time, and a brown-out is over.
 constexpr double kRebootS = 0.3;
@@ -125,21 +70,21 @@ class Line {
   int number_;
 };
 
-bool is_second(const Kind& kind, const std::string& word) {
+bool is_second(const FaultKindRow& kind, const std::string& word) {
   const std::string second = kind.second;
   return word == second || word == second + "s" || (second == "replie" && word == "reply");
 }
 
-const Kind& take_kind(Line& line, int* amount) {
+const FaultKindRow& take_kind(Line& line, int* amount) {
   const std::size_t between = std::isdigit(static_cast<unsigned char>(line.peek(1)[0])) ? 1 : 0;
   std::string seconds;
-  for (const Kind& kind : kKinds) {
+  for (const FaultKindRow& kind : kFaultKindTable) {
     if (line.peek() != kind.first) continue;
     if (*kind.second == 0) {
       line.take(kind.first);
       return kind;
     }
-    if (is_second(kind, line.peek(1 + between)) && (between == 0 || kind.argument == Argument::kAmount)) {
+    if (is_second(kind, line.peek(1 + between)) && (between == 0 || kind.argument == FaultArgument::kAmount)) {
       line.take(kind.first);
       if (between == 1) *amount = static_cast<int>(line.whole("number", kind.lowest, kind.highest));
       line.take(line.peek());
@@ -149,7 +94,7 @@ const Kind& take_kind(Line& line, int* amount) {
   }
   if (!seconds.empty()) line.refuse(seconds);
   std::string all;
-  for (const Kind& kind : kKinds) all += (all.empty() ? "one of " : ", ") + std::string(kind.name);
+  for (const FaultKindRow& kind : kFaultKindTable) all += (all.empty() ? "one of " : ", ") + std::string(kind.name);
   line.refuse(all);
 }
 
@@ -175,19 +120,19 @@ void take_bytes(Line& line, std::vector<uint8_t>* out) {
   }
 }
 
-void take_argument(Line& line, const Kind& kind, FaultCommand* out) {
+void take_argument(Line& line, const FaultKindRow& kind, FaultCommand* out) {
   switch (kind.argument) {
-    case Argument::kHexBytes:
+    case FaultArgument::kHexBytes:
       return take_bytes(line, &out->bytes);
-    case Argument::kId:
-    case Argument::kOptionalId:
-      if (kind.argument == Argument::kOptionalId && !line.at_number()) return;
+    case FaultArgument::kId:
+    case FaultArgument::kOptionalId:
+      if (kind.argument == FaultArgument::kOptionalId && !line.at_number()) return;
       out->value = line.whole("id", kind.lowest, kind.highest);
       out->has_value = true;
       return;
-    case Argument::kRegister:
+    case FaultArgument::kRegister:
       return take_register(line, out);
-    case Argument::kKind:
+    case FaultArgument::kKind:
       out->clears_all = line.done() || line.peek() == "servo" || line.peek() == "at";
       if (!out->clears_all) {
         int amount = 0;
@@ -201,15 +146,15 @@ void take_argument(Line& line, const Kind& kind, FaultCommand* out) {
 
 // "by 0.05", "to 75": behind the kind, like the options in any order.
 struct Measure {
-  Argument argument;
+  FaultArgument argument;
   const char* word;
   const char* unit;
 };
-constexpr Measure kMeasures[] = {{Argument::kBy, "by", "seconds"},
-                                 {Argument::kToVolts, "to", "volts"},
-                                 {Argument::kToDegrees, "to", "degrees Celsius"}};
+constexpr Measure kMeasures[] = {{FaultArgument::kBy, "by", "seconds"},
+                                 {FaultArgument::kToVolts, "to", "volts"},
+                                 {FaultArgument::kToDegrees, "to", "degrees Celsius"}};
 
-const Measure* measure_of(const Kind& kind) {
+const Measure* measure_of(const FaultKindRow& kind) {
   for (const Measure& measure : kMeasures) {
     if (measure.argument == kind.argument) return &measure;
   }
@@ -229,7 +174,7 @@ void take_servos(Line& line, std::vector<uint8_t>* out) {
   line.take(line.peek());
 }
 
-void take_options(Line& line, const Kind& kind, FaultCommand* out) {
+void take_options(Line& line, const FaultKindRow& kind, FaultCommand* out) {
   const auto allows = [&kind](unsigned option) { return (kind.options & option) != 0; };
   const Measure* measure = measure_of(kind);
   while (!line.done()) {
@@ -270,7 +215,7 @@ void take_options(Line& line, const Kind& kind, FaultCommand* out) {
       line.refuse(options + " or the end of the line");
     }
   }
-  if (measure != nullptr && !out->has_value && measure->argument != Argument::kToDegrees) {
+  if (measure != nullptr && !out->has_value && measure->argument != FaultArgument::kToDegrees) {
     line.refuse("'" + std::string(measure->word) + "' and " + measure->unit);
   }
 }
@@ -278,7 +223,7 @@ void take_options(Line& line, const Kind& kind, FaultCommand* out) {
 FaultCommand parse_line(Line& line) {
   FaultCommand out;
   if (line.take("at")) out.at_s = line.number("seconds", 0, 1e9);
-  const Kind& kind = take_kind(line, &out.amount);
+  const FaultKindRow& kind = take_kind(line, &out.amount);
   out.kind = kind.kind;
   if (out.kind == FaultKind::kReboot || out.kind == FaultKind::kBrownOut) out.for_s = kRebootS;
   take_argument(line, kind, &out);
@@ -288,13 +233,6 @@ FaultCommand parse_line(Line& line) {
 }
 
 }  // namespace
-
-const char* fault_kind_name(FaultKind kind) noexcept {
-  for (const Kind& k : kKinds) {
-    if (k.kind == kind) return k.name;
-  }
-  return "";
-}
 
 std::vector<FaultCommand> parse_fault_script(const std::string& text) {
   std::vector<FaultCommand> out;

@@ -18,7 +18,7 @@ void ServoProtection::step(const ProtectionInputs& in, double dt_s) noexcept {
 }
 
 void ServoProtection::torque_written() noexcept {
-  lasting_ = 0;
+  lasting_ = imposed_;
   overloaded_s_ = over_current_s_ = 0.0;
 }
 

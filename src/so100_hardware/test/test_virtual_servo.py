@@ -22,22 +22,22 @@ def run(virtual: VirtualBus, seconds: float, load: float = 0.0) -> None:
 
 
 def test_a_write_to_eeprom_is_acknowledged_late_and_nothing_is_heard_meanwhile() -> None:
-    with VirtualBus(eeprom_write_time_s=0.06) as virtual:
+    with VirtualBus(eeprom_write_time_s=0.2) as virtual:
         with Bus(virtual.port) as bus:
             bus.write(1, "lock", 0)
             started = time.monotonic()
             bus.write(1, "p_coefficient", 16)
-            assert time.monotonic() - started >= 0.06
+            assert time.monotonic() - started >= 0.2
             started = time.monotonic()
             bus.write(1, "torque_limit", 500)
             bus.write(2, "p_coefficient", 16)  # locked: nothing is stored
-            assert time.monotonic() - started < 0.06
+            assert time.monotonic() - started < 0.2
         with Bus(virtual.port, retries=0, reply_timeout_s=0.005) as bus:
             bus.sync_write("p_coefficient", {1: 17})
             with pytest.raises(NoReplyError):
                 bus.ping(1)
             assert bus.ping(2) == 0
-            time.sleep(0.06)
+            time.sleep(0.2)
             assert bus.read(1, "p_coefficient") == 17
 
 
@@ -47,11 +47,11 @@ def test_a_reboot_resets_sram_and_keeps_eeprom(bus: Bus, virtual: VirtualBus) ->
     bus.write(3, "max_torque_limit", 500)
     bus.write(3, "goal_position", 2100)
     bus.write(3, "torque_enable", 1)
-    virtual.inject_fault("reboot servo 3 for 0.05")
+    virtual.inject_fault("reboot servo 3 for 0.3")
     with pytest.raises(NoReplyError):
         bus.ping(3)
     assert bus.ping(2) == 0
-    time.sleep(0.05)
+    time.sleep(0.3)
     found = {name: bus.read(3, name) for name in ("torque_enable", "lock", "goal_position", "torque_limit")}
     assert found == {"torque_enable": 0, "lock": 1, "goal_position": 0, "torque_limit": 500}
     assert (bus.read(3, "homing_offset"), bus.read(3, "present_position")) == (-77, 2125)

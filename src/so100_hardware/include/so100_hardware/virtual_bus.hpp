@@ -24,6 +24,8 @@
 
 namespace so100 {
 
+constexpr int kInitialBaudRate = 1000000;  // of the port, for programs that set none
+
 struct VirtualBusOptions {
   std::vector<uint8_t> servo_ids = {1, 2, 3, 4, 5, 6};
   std::string link;                 // symbolic link to the port, replaced if it is one already; empty: none
