@@ -177,18 +177,18 @@ def test_the_same_script_makes_the_same_faults() -> None:
 
 
 def test_a_mute_servo_is_back_after_its_time(virtual: VirtualBus) -> None:
-    with Bus(virtual.port, retries=0, reply_timeout_s=0.005) as bus:
-        virtual.inject_fault("at 0.3 mute servo 3 for 0.2\nmute servo 4 for 0.3")
-        assert answers(bus, 3)
+    with Bus(virtual.port, retries=0, reply_timeout_s=0.05) as bus:
+        virtual.inject_fault("at 0.5 mute servo 3 for 0.4\nmute servo 4 for 0.5")
+        wait_for(lambda: answers(bus, 3))
         assert not answers(bus, 4)
         wait_for(lambda: not answers(bus, 3))
-        assert answers(bus, 2)
+        wait_for(lambda: answers(bus, 2))
         wait_for(lambda: answers(bus, 3))
-        assert answers(bus, 4)
+        wait_for(lambda: answers(bus, 4))
     events = {(e.what, e.kind, e.servo_id): e.time_s for e in virtual.take_fault_events()}
     assert set(events) == {(what, "mute", servo_id) for what in ("began", "ended") for servo_id in (3, 4)}
-    assert events["began", "mute", 3] - events["began", "mute", 4] == pytest.approx(0.3, abs=1e-6)
-    assert events["ended", "mute", 3] - events["began", "mute", 3] == pytest.approx(0.2, abs=1e-6)
+    assert events["began", "mute", 3] - events["began", "mute", 4] == pytest.approx(0.5, abs=1e-6)
+    assert events["ended", "mute", 3] - events["began", "mute", 3] == pytest.approx(0.4, abs=1e-6)
     assert virtual.fault_counters["mute"] == 2
 
 
@@ -238,7 +238,7 @@ def test_an_overheated_servo_lets_go_and_is_as_warm_as_before_afterwards(bus: Bu
 
 def test_two_servos_with_one_id_talk_over_each_other(virtual: VirtualBus) -> None:
     virtual.inject_fault("take id 3 servo 4")
-    with Bus(virtual.port, retries=0, reply_timeout_s=0.005) as bus:
+    with Bus(virtual.port, retries=0, reply_timeout_s=0.05) as bus:
         for servo_id in (3, 4):
             with pytest.raises(BusError):
                 bus.ping(servo_id)

@@ -32,7 +32,7 @@ def test_a_write_to_eeprom_is_acknowledged_late_and_nothing_is_heard_meanwhile()
             bus.write(1, "torque_limit", 500)
             bus.write(2, "p_coefficient", 16)  # locked: nothing is stored
             assert time.monotonic() - started < 0.2
-        with Bus(virtual.port, retries=0, reply_timeout_s=0.005) as bus:
+        with Bus(virtual.port, retries=0, reply_timeout_s=0.05) as bus:
             bus.sync_write("p_coefficient", {1: 17})
             with pytest.raises(NoReplyError):
                 bus.ping(1)

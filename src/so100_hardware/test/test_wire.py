@@ -108,7 +108,7 @@ def test_a_servo_understands_its_own_baud_rate_only(virtual: VirtualBus) -> None
 def test_the_first_packet_after_each_open_is_lost_where_asked_for() -> None:
     with VirtualBus(first_packet_lost=True) as virtual:
         for _ in range(3):
-            with Bus(virtual.port, retries=0) as bus:
+            with Bus(virtual.port, retries=0, reply_timeout_s=0.1) as bus:
                 with pytest.raises(NoReplyError):
                     bus.ping(1)
                 assert bus.ping(1) == 0
