@@ -8,6 +8,8 @@ import pytest
 from so100_hardware.cli import main
 from so100_hardware.commands.console import Console, NoAnswerError
 
+from so100_hardware import VirtualBus
+
 sys.path.insert(0, str(Path(__file__).parent))  # modules that tests share
 
 Answer = str | Callable[[], str]
@@ -57,6 +59,41 @@ class ScriptedConsole(Console):
     @property
     def text(self) -> str:
         return "\n".join(self.said)
+
+
+class HandMovedArm:
+    """A virtual arm that somebody moves by hand: `at` are the encoders' counts, joint by joint."""
+
+    def __init__(self, virtual: VirtualBus, at: Sequence[float]) -> None:
+        self.virtual = virtual
+        self.at = list(at)
+        self.move(self.at)
+
+    def move(self, to: Sequence[float]) -> str:
+        """All joints at once; the answer of whoever pressed Enter afterwards."""
+        self.at = list(to)
+        self.virtual.exchange(self.at, [0.0] * len(self.at), [0.0] * len(self.at), 0.0)
+        return ""
+
+    def move_joint(self, joint: int, to: float) -> str:
+        return self.move([*self.at[:joint], to, *self.at[joint + 1 :]])
+
+    def steps(self, joint: int, *ends: float, step: float = 200.0) -> list[Callable[[], object]]:
+        """Moves that bring a joint from where it then is to each of the ends, for a console's sweep."""
+        moves: list[Callable[[], object]] = []
+        place = self.at[joint]
+        for end in ends:
+            count = max(1, round(abs(end - place) / step))
+            moves += [
+                lambda to=place + (end - place) * i / count: self.move_joint(joint, to) for i in range(1, count + 1)
+            ]
+            place = end
+        return moves
+
+
+@pytest.fixture
+def hand_moved(virtual: VirtualBus) -> Callable[..., HandMovedArm]:
+    return lambda at=(2048.0,) * 6: HandMovedArm(virtual, at)
 
 
 @pytest.fixture
