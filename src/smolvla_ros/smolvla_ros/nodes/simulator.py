@@ -16,7 +16,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from smolvla_msgs.msg import SceneState
-from smolvla_msgs.srv import EvaluateTask, ResetScene
+from smolvla_msgs.srv import EvaluateTask, InjectFault, ResetScene
 from smolvla_ros.embodiment import Camera, EmbodimentError, load_embodiment
 from smolvla_ros.nodes.conversions import seconds, time_message
 from smolvla_ros.nodes.parameters import Parameter, declare
@@ -68,6 +68,7 @@ class SimulatorNode(Node):
         )
         self.create_service(ResetScene, "simulator/reset", self._reset)
         self.create_service(EvaluateTask, "simulator/evaluate_task", self._evaluate)
+        self.create_service(InjectFault, "simulator/inject_fault", self._inject_fault)
         self.create_timer(SCENE_PERIOD_S, self._publish_scene)
         self.create_timer(MARKER_PERIOD_S, self._publish_markers)
         self.get_logger().info(f"servo bus at {settings['usb_port'] or self._live.bus.port}, scene {settings['seed']}")
@@ -149,6 +150,16 @@ class SimulatorNode(Node):
     def _evaluate(self, request: Any, response: Any) -> Any:
         verdict = self._live.judge(request.instruction)
         response.understood, response.done, response.message = verdict.understood, verdict.done, verdict.message
+        return response
+
+    def _inject_fault(self, request: Any, response: Any) -> Any:
+        try:
+            self._live.bus.inject_fault(request.script)
+        except BusError as error:
+            response.message = str(error)
+            return response
+        response.success = True
+        self.get_logger().info(f"fault injected: {request.script.strip()}")
         return response
 
 

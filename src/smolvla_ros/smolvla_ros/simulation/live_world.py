@@ -138,7 +138,9 @@ class LiveWorld:
             world.set_setpoints(self._embodiment.home_rad, np.ones(len(world.loads), dtype=bool))
         else:
             self._held_by_hand = False
-            world.set_setpoints(self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled)
+            world.set_setpoints(
+                self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled, setpoints.torque_share
+            )
         world.step(CONTROL_STEPS)
 
     def _draw_for_ever(self) -> None:

@@ -82,12 +82,18 @@ class World:
         off_m = np.linalg.norm(np.array(lie) - places[:, :2], axis=1)
         return [item.name for item, off in zip(cubes, off_m, strict=True) if off > IN_PLACE_M]
 
-    def set_setpoints(self, positions: np.ndarray, torque_enabled: np.ndarray) -> None:
-        """Where the servos drive to (joints,) rad; a joint without torque is limp."""
+    def set_setpoints(
+        self, positions: np.ndarray, torque_enabled: np.ndarray, torque_share: np.ndarray | float = 1.0
+    ) -> None:
+        """Where the servos drive to (joints,) rad; a joint without torque is limp. `torque_share`: of its full torque
+        that a servo gives at most, 0..1.
+        """
         self.data.ctrl[:] = np.asarray(positions) + self._offset
         stiffness = np.where(torque_enabled, self._stiffness, 0.0)
         self.model.actuator_gainprm[:, 0] = stiffness
         self.model.actuator_biasprm[:, 1] = -stiffness
+        most = self._max_torque * np.where(torque_enabled, torque_share, 1.0)  # without torque friction is all there is
+        self.model.actuator_forcerange[:] = np.stack([-most, most], axis=1)
 
     def step(self, count: int = 1) -> None:
         mujoco.mj_step(self.model, self.data, count)

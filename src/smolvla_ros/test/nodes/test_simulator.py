@@ -12,7 +12,8 @@ from smolvla_ros.nodes.conversions import image_array, object_poses
 from visualization_msgs.msg import MarkerArray
 
 from smolvla_msgs.msg import SceneState
-from smolvla_msgs.srv import EvaluateTask, ResetScene
+from smolvla_msgs.srv import EvaluateTask, InjectFault, ResetScene
+from so100_hardware import Bus, NoReplyError
 
 
 def test_cameras_scene_and_services_are_there_and_a_seed_makes_the_same_scene(graph) -> None:
@@ -60,6 +61,26 @@ def test_cameras_scene_and_services_are_there_and_a_seed_makes_the_same_scene(gr
     assert graph.stop("simulator") == 0
     assert not bus.exists()
     assert "Traceback" not in graph.log("simulator")
+
+
+def test_faults_are_injected_by_a_service(graph) -> None:
+    link = graph.folder / "bus"
+    graph.start("simulator", usb_port=str(link))
+    graph.wait(link.is_symlink)
+
+    def inject(script: str) -> InjectFault.Response:
+        return graph.call(InjectFault, "simulator/inject_fault", InjectFault.Request(script=script))
+
+    with Bus(str(link)) as bus:
+        assert bus.ping(3) == 0
+        assert inject("mute servo 3\nset torque_limit 300 servo 4").success
+        with pytest.raises(NoReplyError):
+            bus.ping(3)
+        assert bus.read(4, "torque_limit") == 300
+        refused = inject("mute servo 9")
+        assert (refused.success, "no servo with id 9" in refused.message) == (False, True)
+        assert inject("clear").success
+        assert bus.ping(3) == 0
 
 
 def test_camera_info_comes_without_anybody_looking_at_images(graph) -> None:

@@ -38,6 +38,16 @@ def test_without_torque_the_arm_falls(world: World) -> None:
     assert pinch_point(world.positions)[2] < before - 0.02
 
 
+def test_servos_that_may_give_too_little_torque_let_the_arm_sink(world: World) -> None:
+    world.set_setpoints(HOVER, ON)
+    world.step(steps(2.0))
+    before = pinch_point(world.positions)[2]
+    world.set_setpoints(HOVER, ON, np.full(6, 0.002))
+    world.step(steps(1.0))
+    assert pinch_point(world.positions)[2] < before - 0.02
+    assert np.abs(world.loads).max() <= 0.002 + 1e-9
+
+
 def test_closed_fingers_hold_a_cube_while_it_is_carried(world: World) -> None:
     world.step(1)
     open_hand, lifted = HOVER.copy(), HOVER.copy()
