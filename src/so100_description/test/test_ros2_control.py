@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 SERVO_HARDWARE = ("mujoco", "real", "virtual")
+TELEMETRY = ["temperature", "voltage", "current", "load", "error_flags"]
 CONTROLLERS = Path(__file__).parents[3] / "config" / "controllers.yaml"
 
 
@@ -41,7 +43,9 @@ def test_joints_are_the_embodiments(
         limits = params(command)
         assert command.get("name") == "position"
         assert [float(limits["min"]), float(limits["max"])] == expected["limits_rad"]
-        assert [state.get("name") for state in found.findall("state_interface")] == ["position", "velocity", "effort"]
+        telemetry = [] if hardware_type == "mock_components" else TELEMETRY
+        states = [state.get("name") for state in found.findall("state_interface")]
+        assert states == ["position", "velocity", "effort", *telemetry]
 
 
 @pytest.mark.parametrize("hardware_type", SERVO_HARDWARE)
@@ -55,6 +59,28 @@ def test_servo_hardware_names_its_plugin_and_port(
         "baud_rate": str(embodiment["bus"]["baud_rate"]),
         "auto_reconnect": str(hardware_type != "real"),
     }
+
+
+def test_what_an_arms_own_embodiment_adds_reaches_its_joint_alone(
+    describe: Callable[..., ET.Element], embodiment: dict[str, Any], tmp_path: Path
+) -> None:
+    added = {
+        "homing_offset": -12,
+        "torque_limit": 0.5,
+        "p_coefficient": 16,
+        "i_coefficient": 0,
+        "d_coefficient": 32,
+        "park_rad": 0.1,
+    }
+    own = copy.deepcopy(embodiment)
+    own["joints"][5].update(added)
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump(own))
+    *others, gripper = describe(hardware_type="real", embodiment=str(file)).findall("ros2_control/joint")
+    values = params(gripper)
+    assert {name: float(values["park" if name == "park_rad" else name]) for name in added} == added
+    for joint in others:
+        assert params(joint).keys().isdisjoint({*added, "park"})
 
 
 def test_without_usb_port_the_embodiments_is_taken(
