@@ -77,6 +77,11 @@ std::string error_text(uint8_t bits) {
   return text;
 }
 
+ArmStatus Arm::status() const {
+  const std::lock_guard<std::mutex> lock(status_mutex_);
+  return status_;
+}
+
 std::vector<Health> Arm::report() const {
   ArmStatus status;
   ArmCounters before;

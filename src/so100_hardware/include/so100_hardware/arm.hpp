@@ -123,6 +123,7 @@ class Arm {
 
   // The bus first, then each joint. As of the last cycle; safe beside it.
   std::vector<Health> report() const;
+  ArmStatus status() const;  // what `report` is made of; safe beside the cycle too
 
  private:
   bool take(GroupState* reading, double now_s) noexcept;
