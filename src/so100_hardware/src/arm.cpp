@@ -96,7 +96,8 @@ void Arm::activate(double now_s) {
   held_ = returning_ = false;
   followed_s_.fill(now_s);
   blocked_.fill(false);
-  probed_s_ = supervised_s_ = written_s_ = now_s;
+  probed_s_ = supervised_s_ = now_s;
+  written_s_ = HUGE_VAL;  // however long this took, the first write moves nothing
   phase_ = ArmPhase::kActive;
   publish_status(false);
 }
@@ -289,6 +290,7 @@ void Arm::lose(Fault fault) noexcept {
   if (lost_ == Fault::kNone) ++counters_.lost;
   lost_ = fault;
   held_ = true;
+  state_.fresh.fill(false);
 }
 
 ArmCounters Arm::counters() const noexcept {

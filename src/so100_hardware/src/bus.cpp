@@ -7,6 +7,11 @@
 namespace so100 {
 namespace {
 
+// A reply that came too late may be taken for the next request's: packets carry no number. So for a while after a lost
+// one, a request that has all its replies listens a moment longer, whether another answer contradicts one of them.
+constexpr std::chrono::milliseconds kSuspicion{200};
+constexpr std::chrono::milliseconds kGrace{2};
+
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 bool touches_eeprom(uint8_t address, std::size_t size) noexcept {
@@ -78,12 +83,21 @@ Fault Bus::receive_row(const uint8_t* ids, std::size_t count, std::size_t size, 
   const uint64_t noise_before = parser_.discarded_bytes() + parser_.checksum_errors() + counters_.foreign_packets;
   std::array<bool, kMaxServos> doubtful{};
   parser_.expect_at_most(size);
-  while (missing > 0) {
+  const bool suspicious = now() < suspicious_until_;
+  SteadyTime grace_end = SteadyTime::max();
+  while (missing > 0 || suspicious) {
+    if (missing > 0) {
+      grace_end = SteadyTime::max();
+    } else if (grace_end == SteadyTime::max()) {
+      grace_end = now() + kGrace;
+    }
     PacketView packet{};
     if (!parser_.next(&packet)) {
       bool lost = false;
-      if (fill(deadline, &lost)) continue;
+      if (fill(std::min(deadline, grace_end), &lost)) continue;
       if (lost) return Fault::kPortLost;
+      if (missing == 0) return Fault::kNone;
+      suspicious_until_ = now() + kSuspicion;
       const uint64_t noise = parser_.discarded_bytes() + parser_.checksum_errors() + counters_.foreign_packets;
       return noise != noise_before || parser_.pending() > 0 ? Fault::kCorruptReply : Fault::kNoReply;
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from so100_hardware.fault_campaign.__main__ import failures, rows
+from so100_hardware.fault_campaign.campaign import campaign, failures
 from so100_hardware.fault_campaign.judge import Judge
 from so100_hardware.fault_campaign.kinds import TRIALS
 
@@ -19,7 +19,7 @@ DT_S = 0.01
 
 @pytest.mark.parametrize("kind", [trial.name for trial in TRIALS])
 def test_a_fault_leads_to_no_wrong_value_no_unsafe_torque_no_broken_limit_and_is_recovered_from(kind: str) -> None:
-    (row,) = rows(cycles=600, seed=7, kinds=[kind])
+    (row,) = campaign(cycles=600, seed=7, kinds=[kind])
     assert failures(row) == []
     if "request" not in kind and "false bits" not in kind:  # a goal that is lost is replaced by the next, unseen
         assert row["detected"] == row["injected"]
@@ -47,7 +47,7 @@ def reply(ticks: int, *, sent_ticks: int | None = None) -> Any:
 
     sent = packet(ticks if sent_ticks is None else sent_ticks)
     faults = [] if sent_ticks is None else ["falsify bits"]
-    return SimpleNamespace(servo_id=3, address=56, truth=packet(ticks), sent=sent, faults=faults)
+    return SimpleNamespace(servo_id=3, address=56, request_s=1.0, truth=packet(ticks), sent=sent, faults=faults)
 
 
 def write(address: int, data: bytes, **changes: object) -> Any:

@@ -9,7 +9,11 @@ from pathlib import Path
 from smolvla_ros.runtime.report import table, write_report
 
 # name of the report -> module with `rows(peer)`: one dict a row; `peer` is a python with lerobot installed, or None
-BENCHES = {"bus": "so100_hardware.bench", "model": "smolvla_ros.engines.bench"}
+BENCHES = {
+    "bus": "so100_hardware.bench",
+    "faults": "so100_hardware.fault_campaign.campaign",
+    "model": "smolvla_ros.engines.bench",
+}
 NO_PEER = (
     "The peer's columns are empty: install lerobot 0.6.1 into an environment of its own and name its python "
     "(make bench PEER=/path/to/python)."
@@ -35,11 +39,12 @@ def bench(options: argparse.Namespace) -> int:
     for name in options.names or BENCHES:
         print(f"\n{name}", flush=True)
         try:
-            rows = importlib.import_module(BENCHES[name]).rows(options.peer)
+            module = importlib.import_module(BENCHES[name])
+            rows = module.rows(options.peer)
         except RuntimeError as error:  # the peer's python, or what runs in it
             raise ArgumentError(f"bench {name}: {error}") from error
         print(table(rows))
-        print(f"report  {write_report(options.reports, name, rows, seed=0)}")
+        print(f"report  {write_report(options.reports, name, rows, seed=getattr(module, 'SEED', 0))}")
     if not options.peer:
         print(f"\n{NO_PEER}")
     return 0

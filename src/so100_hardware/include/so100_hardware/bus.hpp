@@ -83,6 +83,7 @@ class Bus {
   BusOptions options_;
   PacketParser parser_;
   BusCounters counters_;
+  SteadyTime suspicious_until_{};  // a late reply may still come
   mutable std::mutex mutex_;
 };
 

@@ -23,6 +23,7 @@ RAD_PER_TICK = 2 * np.pi / 4096
 # As include/so100_hardware/plausibility.hpp: what a falsified reading with a right checksum may be off by.
 FASTEST_RAD_S = 15.0
 PLAY_RAD = 0.1
+STALE_S = 0.05  # of real time: a late reply may be as old as that
 NOTICE_CYCLES = 3  # stray bytes are found by the request after the next
 
 
@@ -35,7 +36,7 @@ class Findings:
     recovered: int = 0
     wrong_accepted: int = 0  # false values that checksum or plausibility check had to catch
     within_plausibility: int = 0  # false values behind a right checksum, too near to the last ones to be told
-    stale_accepted: int = 0  # true values, out of a reply to one of the two requests before
+    stale_accepted: int = 0  # true values, but out of a late reply to an earlier request
     unsafe_torque_on: int = 0
     limit_violations: int = 0
     max_recovery_s: float = 0.0
@@ -63,8 +64,9 @@ class Judge:
     _open: list[_Open] = field(default_factory=list)
     _lasting: int = 0
     _cycle: int = 0
-    _truths: deque[dict[int, set[bytes]]] = field(default_factory=lambda: deque(maxlen=3))
+    _truths: deque[tuple[float, dict[int, set[bytes]]]] = field(default_factory=deque)  # when, servo id -> data
     _goals: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _real_s: float = 0.0
     _signs: tuple[int, ...] | None = None
     _believed: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -116,7 +118,11 @@ class Judge:
             if record.address == FEEDBACK.address and len(record.truth) == PACKET_HEAD + FEEDBACK_BYTES + 1:
                 data = record.truth[PACKET_HEAD:-1]
                 truths.setdefault(record.servo_id, set()).add(data)
-        self._truths.append(truths)
+        if records:
+            self._real_s = records[-1].request_s
+        self._truths.append((self._real_s, truths))
+        while self._real_s - self._truths[0][0] > STALE_S:
+            self._truths.popleft()
         for row, joint in enumerate(self.joints):
             if not reading.fresh[row]:
                 continue
@@ -125,10 +131,10 @@ class Judge:
             self._believed[row] = (believed[0], now_s)
 
     def _judge(self, joint: ServoJoint, believed: tuple[int, ...], garbled: set[bytes], now_s: float) -> None:
-        now, *before = [{_decode(data) for data in t.get(joint.servo_id, ())} for t in reversed(self._truths)]
-        if believed in now:
+        said = (truths.get(joint.servo_id, set()) for _, truths in reversed(self._truths))
+        if believed in map(_decode, next(said)):
             return
-        if any(believed in earlier for earlier in before):
+        if any(believed in map(_decode, earlier) for earlier in said):
             self.findings.stale_accepted += 1
             return
         row = self.joints.index(joint)
@@ -156,8 +162,9 @@ class Judge:
             if record.address == GOAL.address and len(record.data) == GOAL.size:
                 ticks = GOAL.decode(int.from_bytes(record.data, "little"))
                 last, last_s = self._goals.get(record.servo_id, (ticks, now_s))
-                # A goal that a fault kept from the servo leaves a gap of more than one cycle.
-                gap = max(1.0, (now_s - last_s) / dt_s)
+                # A goal that a fault kept from the servo leaves a gap of more than one cycle, and around a fault a
+                # record may come a cycle late.
+                gap = max(1.0, (now_s - last_s) / dt_s) + (1.0 if self._open else 0.0)
                 outside = not _lowest(joint) <= ticks <= _highest(joint)
                 self.findings.limit_violations += outside or abs(ticks - last) > step_ticks * gap + 1
                 self._goals[record.servo_id] = (ticks, now_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,7 @@ class Trial:
         self._arm = Arm(arm_config(link))
         self._clock = Clock()
         self._judge = Judge(self._arm.config.joints, MAX_VELOCITY_RAD_S, MAX_STEP_RAD)
+        self._steps_s: deque[float] = deque(maxlen=4)
         self._retry_s = 0.0
         self._limp_cycles = 0
 
@@ -132,7 +134,9 @@ class Trial:
         replies = self._virtual.take_replies()
         if reading is not None:
             self._judge.replies(replies, reading, now_s)
-        self._judge.writes(self._virtual.take_writes(), step_s, now_s)
+        # A write has no reply: its record may come a cycle or two later.
+        self._steps_s.append(step_s)
+        self._judge.writes(self._virtual.take_writes(), max(self._steps_s), now_s)
         healthy = reading is not None and not reading.fault and not self._arm.held and not self._arm.lost
         self._judge.signs(self._signs(), healthy, now_s)
 
