@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from so100_hardware._bus import ServoJoint
+from so100_hardware._bus import ArmConfig
 from so100_hardware.units import TICKS_PER_TURN, radians_from_ticks, ticks_from_radians
 
 # Which servo turns which joint, from the base to the gripper, on every SO-100 and SO-101.
@@ -45,6 +45,8 @@ class ArmJoint:
     zero_ticks: int
     range_ticks: tuple[int, int]
     limits_rad: tuple[float, float]
+    max_velocity_rad_s: float
+    max_acceleration_rad_s2: float
     lerobot_unit: str
     homing_offset: int | None  # what the servo's register must hold for these ticks; None: not told
 
@@ -54,9 +56,21 @@ class ArmJoint:
     def ticks(self, rad: float) -> float:
         return ticks_from_radians(rad, self.zero_ticks, self.sign)
 
-    def servo_joint(self) -> ServoJoint:
-        """For a ServoGroup. Raises BusError where values contradict each other."""
-        return ServoJoint(self.name, self.servo_id, self.sign, self.zero_ticks, self.range_ticks, self.limits_rad)
+    def block(self) -> tuple[str, dict[str, str], str, str]:
+        """The joint as a robot description's <ros2_control> block has it."""
+        parameters: dict[str, object] = {
+            "id": self.servo_id,
+            "sign": self.sign,
+            "zero_ticks": self.zero_ticks,
+            "range_min": self.range_ticks[0],
+            "range_max": self.range_ticks[1],
+            "max_velocity": self.max_velocity_rad_s,
+            "max_acceleration": self.max_acceleration_rad_s2,
+        }
+        if self.homing_offset is not None:
+            parameters["homing_offset"] = self.homing_offset
+        lower, upper = self.limits_rad
+        return self.name, {name: str(value) for name, value in parameters.items()}, str(lower), str(upper)
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,15 @@ class ArmFile:
     @property
     def servo_ids(self) -> dict[str, int]:
         return {joint.name: joint.servo_id for joint in self.joints}
+
+    def config(self, port: str, baud_rate: int, torque_off_on_deactivate: bool) -> ArmConfig:
+        """For an Arm. Raises BusError where values contradict each other."""
+        hardware = {
+            "usb_port": port,
+            "baud_rate": str(baud_rate),
+            "torque_off_on_deactivate": "true" if torque_off_on_deactivate else "false",
+        }
+        return ArmConfig(hardware, [joint.block() for joint in self.joints])
 
 
 def default_arm_file() -> Path:
@@ -136,6 +159,8 @@ def _joint(path: Path, entry: Any) -> ArmJoint:
         zero_ticks=int(number("zero_ticks", entry.get("zero_ticks"))),
         range_ticks=(int(low_ticks), int(high_ticks)),
         limits_rad=pair("limits_rad"),
+        max_velocity_rad_s=number("max_velocity_rad_s", entry.get("max_velocity_rad_s")),
+        max_acceleration_rad_s2=number("max_acceleration_rad_s2", entry.get("max_acceleration_rad_s2")),
         lerobot_unit=str(entry.get("lerobot_unit", "degrees")),
         homing_offset=None if offset is None else int(number("homing_offset", offset)),
     )

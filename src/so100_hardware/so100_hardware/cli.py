@@ -13,7 +13,7 @@ from so100_hardware.calibration import CalibrationError
 from so100_hardware.commands.console import Console, NoAnswerError
 from so100_hardware.commands.errors import CommandError
 
-COMMANDS = ("doctor", "setup_motors", "calibrate", "embodiment", "convert")
+COMMANDS = ("doctor", "setup_motors", "calibrate", "verify", "teleop", "udev", "embodiment", "convert")
 OPERATOR_ERRORS = (BusError, ArmFileError, CalibrationError, CommandError, NoAnswerError)
 
 

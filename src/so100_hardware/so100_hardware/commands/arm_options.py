@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from so100_hardware.arm_file import DEFAULT_BAUD_RATE, SO100_SERVOS, ArmFile, default_arm_file, load_arm_file
+from so100_hardware.calibrated_arm_file import calibrated_arm
+from so100_hardware.calibration import load_calibration
 from so100_hardware.commands.errors import CommandError
 
 
@@ -41,6 +43,12 @@ def arm_choice(options: argparse.Namespace, port: str) -> ArmChoice:
 def chosen_arm_file(path: Path | None) -> ArmFile:
     """Raises ArmFileError."""
     return load_arm_file(path or default_arm_file())
+
+
+def calibrated_choice(arm_file: Path | None, calibration: Path | None) -> ArmFile:
+    """The arm with LeRobot's calibration in it, where one is named. Raises ArmFileError and CalibrationError."""
+    arm = chosen_arm_file(arm_file)
+    return calibrated_arm(arm, load_calibration(calibration)) if calibration else arm
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:

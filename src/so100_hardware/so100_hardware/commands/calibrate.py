@@ -9,6 +9,7 @@ from pathlib import Path
 from so100_hardware._bus import Bus
 from so100_hardware.arm_file import ArmFileError
 from so100_hardware.calibration import Calibration, JointCalibration, load_calibration, save_calibration
+from so100_hardware.commands.arm_check import check_servos, release
 from so100_hardware.commands.arm_options import (
     ArmChoice,
     add_arm_option,
@@ -21,10 +22,7 @@ from so100_hardware.commands.console import Console
 from so100_hardware.commands.errors import CommandError
 from so100_hardware.commands.sweep import sweep
 from so100_hardware.lerobot_folder import FOLLOWER_TYPES, LEADER_TYPES, calibration_file
-from so100_hardware.workshop.diagnosis import MODEL_STS3215
-from so100_hardware.workshop.eeprom import let_go
 from so100_hardware.workshop.servo_calibration import read_calibration, read_registers, write_calibration
-from so100_hardware.workshop.servo_search import answering
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,7 +54,7 @@ def calibrate(options: argparse.Namespace, console: Console) -> int:
         output = _output(options)
         refuse_to_overwrite(output, options.force)
     with Bus(arm.port, arm.baud_rate, retries=3) as bus:
-        _check_servos(bus, arm)
+        check_servos(bus, arm.servo_ids)
         if options.read:
             _save(read_calibration(bus, arm.servo_ids), output, console)
             return 0
@@ -67,10 +65,7 @@ def calibrate(options: argparse.Namespace, console: Console) -> int:
 
 
 def _record(bus: Bus, arm: ArmChoice, usual: dict[str, int], console: Console) -> Calibration:
-    held = [name for name, servo_id in arm.servo_ids.items() if bus.read(servo_id, "torque_enable")]
-    if held:
-        console.ask("torque is on and will go off: hold the arm, then press Enter")
-    let_go(bus, list(arm.servo_ids.values()))
+    release(bus, arm.servo_ids, console)
     recorders = sweep(bus, arm.servo_ids, usual, console)
     joints = {}
     for name, servo_id in arm.servo_ids.items():
@@ -98,7 +93,7 @@ def _write(bus: Bus, calibration: Calibration, unasked: bool, file: Path, consol
         console.say("the servos were not written: they differ from the file until")
         console.say(f"  so100 calibrate --port {bus.port} --apply {file}")
         return 1
-    let_go(bus, list(ids.values()))
+    release(bus, ids, console)
     written = write_calibration(bus, calibration)
     console.say(f"wrote {len(written)} registers, read back and found right; the positions moved as they should")
     console.say(f"next: so100 embodiment --calibration {file} -o my_arm.yaml, then so100 verify --arm my_arm.yaml")
@@ -136,20 +131,3 @@ def _check_joints(calibration: Calibration, arm: ArmChoice, file: Path) -> None:
     if found != arm.servo_ids:
         expected, told = (", ".join(f"{i} {name}" for name, i in of.items()) for of in (arm.servo_ids, found))
         raise CommandError(f"{file}: expected joints {expected}; found {told}. Name this arm's file")
-
-
-def _check_servos(bus: Bus, arm: ArmChoice) -> None:
-    present = answering(bus, list(arm.servo_ids.values()))
-    missing = [f"{servo_id} ({name})" for name, servo_id in arm.servo_ids.items() if servo_id not in present]
-    if missing:
-        raise CommandError(
-            f"{arm.port}: expected {len(arm.servo_ids)} servos, no answer from {', '.join(missing)}. Look what is "
-            f"wrong with `so100 doctor --port {arm.port}`"
-        )
-    for name, servo_id in arm.servo_ids.items():
-        model = bus.read(servo_id, "model_number")
-        if model != MODEL_STS3215:
-            raise CommandError(
-                f"{arm.port}: servo {servo_id} ({name}): expected model {MODEL_STS3215} (STS3215), found {model}. Is "
-                "this another arm's port?"
-            )

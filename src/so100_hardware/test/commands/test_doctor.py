@@ -15,6 +15,7 @@ from scripted_port import CollidingServos, modem, scripted_port
 from so100_hardware.calibration import Calibration, JointCalibration, save_calibration
 from so100_hardware.commands import doctor
 from so100_hardware.workshop.serial_ports import serial_ports
+from usb_tree import usb_tree
 
 from so100_hardware import REGISTERS, Bus, VirtualBus
 
@@ -297,21 +298,6 @@ def test_fix_leaves_a_servo_that_holds_its_place(so100: Run, virtual: VirtualBus
     virtual.set(2, "torque_enable", 1)
     assert "torque is on at servos 2" in so100("doctor", "--port", virtual.port, "--fix", "--yes")[1]
     assert virtual.get(2, "return_delay_time") == 250
-
-
-def usb_tree(root: Path, *adapters: tuple[str, str, str]) -> None:
-    """A /dev and /sys with ports of (name, vendor, serial)."""
-    for name, vendor, serial in adapters:
-        usb = root / "sys/devices/usb1" / name
-        (usb / "interface/tty").mkdir(parents=True)
-        for file, text in (("idVendor", vendor), ("idProduct", "55d3"), ("serial", serial), ("product", "USB Serial")):
-            (usb / file).write_text(text + "\n")
-        folder = root / "sys/class/tty" / name
-        folder.mkdir(parents=True)
-        (folder / "device").symlink_to(usb / "interface")
-        (root / "dev/serial/by-id").mkdir(parents=True, exist_ok=True)
-        (root / "dev" / name).touch()
-        (root / "dev/serial/by-id" / f"usb-{serial}").symlink_to(root / "dev" / name)
 
 
 def test_ports_are_listed_with_their_lasting_names_and_chips(tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""What two poses of an arm tell of its calibration: a wrong zero, a swapped sign or a wrapped offset, joint by joint.
+
+Pure. Both poses are put by hand, so an angle counts as right within TOLERANCE_RAD.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from so100_hardware.arm_file import ArmFile, ArmJoint
+from so100_hardware.units import nearest_tick, ticks_from_radians
+
+TOLERANCE_RAD = math.radians(15)
+TURN_RAD = 2 * math.pi
+QUARTER_RAD = math.pi / 2
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A pose that an eye can judge: what to do, and the angles of the description there."""
+
+    name: str
+    instruction: str
+    body_rad: dict[str, float]
+    gripper_open: bool
+
+    def angle_rad(self, joint: ArmJoint) -> float:
+        """Of a joint of the SO-100. The gripper's ends are those of the description. Raises KeyError."""
+        if joint.name == "gripper":
+            return joint.limits_rad[1 if self.gripper_open else 0]
+        return self.body_rad[joint.name]
+
+
+# Lines are from joint axis to joint axis; the angles follow from the official URDF's figures, as a test checks.
+POSES = (
+    Pose(
+        "right angle",
+        "turn the arm straight ahead; upper arm upright (elbow axis above the shoulder axis), lower arm level and "
+        "forward, hand in line with it; moving jaw on top, gripper closed",
+        {"shoulder_pan": 0.0, "shoulder_lift": 1.557, "elbow_flex": -1.290, "wrist_flex": -0.590, "wrist_roll": 0.0},
+        gripper_open=False,
+    ),
+    Pose(
+        "reaching to the left",
+        "turn the arm a quarter to its left; upper and lower arm in one level line, hand straight up; moving jaw on "
+        "the left, seen along the arm from the base, gripper wide open",
+        {
+            "shoulder_pan": QUARTER_RAD,
+            "shoulder_lift": 3.128,
+            "elbow_flex": -2.861,
+            "wrist_flex": -2.161,
+            "wrist_roll": QUARTER_RAD,
+        },
+        gripper_open=True,
+    ),
+)
+
+
+class Fault(Enum):
+    """What is wrong with a joint."""
+
+    NONE = "right"
+    ZERO = "wrong zero"
+    SIGN = "swapped sign"
+    WRAPPED = "wrapped offset"
+    STILL = "did not turn"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A joint's angles in both poses, and what they tell. `zero_ticks` and `sign` would make both right."""
+
+    joint: ArmJoint
+    expected_rad: tuple[float, float]
+    found_rad: tuple[float, float]
+    fault: Fault
+    zero_ticks: int
+    sign: int
+
+
+def judge(arm: ArmFile, first_ticks: dict[str, int], second_ticks: dict[str, int]) -> list[Verdict]:
+    """The verdict on each joint for what its servo showed in both POSES. Raises KeyError for other joints."""
+    return [_judge_joint(joint, (first_ticks[joint.name], second_ticks[joint.name])) for joint in arm.joints]
+
+
+def _judge_joint(joint: ArmJoint, ticks: tuple[int, int]) -> Verdict:
+    expected = (POSES[0].angle_rad(joint), POSES[1].angle_rad(joint))
+    found = (joint.radians(ticks[0]), joint.radians(ticks[1]))
+    fault = _fault(expected, found)
+    sign = -joint.sign if fault is Fault.SIGN else joint.sign
+    # The zero at which the error is the same to both sides.
+    apart = [at - ticks_from_radians(angle, 0.0, sign) for at, angle in zip(ticks, expected, strict=True)]
+    return Verdict(joint, expected, found, fault, nearest_tick(sum(apart) / 2), sign)
+
+
+def _fault(expected: tuple[float, float], found: tuple[float, float]) -> Fault:
+    errors = [f - e for f, e in zip(found, expected, strict=True)]
+    if all(abs(error) <= TOLERANCE_RAD for error in errors):
+        return Fault.NONE
+    asked, turned = expected[1] - expected[0], found[1] - found[0]
+    near = 2 * TOLERANCE_RAD  # both poses may be off
+    if abs(turned - asked) <= near:
+        # Half a turn and whole ones are no matter of a pose: an offset with the wrong sign, or of another count.
+        halves = round(sum(errors) / 2 / math.pi)
+        return Fault.WRAPPED if halves and abs(sum(errors) / 2 - halves * math.pi) <= near else Fault.ZERO
+    if abs(turned + asked) <= near:
+        return Fault.SIGN
+    if any(abs(turned - asked + wrap) <= near for wrap in (TURN_RAD, -TURN_RAD)):
+        return Fault.WRAPPED
+    return Fault.STILL if abs(turned) <= near else Fault.UNCLEAR
