@@ -38,9 +38,11 @@ void throw_fault(Fault fault, const std::string& port, const std::string& what) 
     throw BusError(ErrorKind::kPortLost,
                    port + ": the device is gone (unplugged, or its simulator ended) while " + what);
   }
-  throw BusError(ErrorKind::kNoReply, port + ": " + (fault == Fault::kNoReply ? "no reply" : "only garbage") +
-                                          " while " + what +
-                                          ". Torque was left off; check cables and power and start again.");
+  const bool silent = fault == Fault::kNoReply;
+  throw BusError(ErrorKind::kNoReply, port + ": " + (silent ? "no reply" : "only garbage") + " while " + what +
+                                          ". Torque was left off; " +
+                                          (silent ? "check cables and power and start again."
+                                                  : "two servos with one id, or a bad cable: `so100 doctor` tells."));
 }
 
 int32_t read_register(Bus& bus, const ServoJoint& joint, const Register& r) {

@@ -94,12 +94,14 @@ void ServoGroup::check_servos() {
   // Who stays silent is asked again before anything is said of cables.
   std::array<bool, kMaxServos> there{};
   std::size_t present = 0;
+  bool garbage = false;
   for (int round = 0; round < kLookRounds && present < joints_.size(); ++round) {
     if (round > 0) std::this_thread::sleep_for(kLookPause);
     for (std::size_t i = 0; i < joints_.size(); ++i) {
       if (there[i]) continue;
       const Fault fault = bus_.ping(ids_[i], nullptr);
       if (fault == Fault::kPortLost) throw_fault(fault, bus_.port(), "looking for the servos");
+      garbage = garbage || fault == Fault::kCorruptReply;
       there[i] = fault == Fault::kNone;
       present += there[i] ? 1 : 0;
     }
@@ -109,16 +111,17 @@ void ServoGroup::check_servos() {
     if (!there[i]) missing += (missing.empty() ? "" : ", ") + servo_text(joints_[i]);
   }
   if (present == 0) {
+    const std::string found = garbage ? "something answers, but not as servos do" : "nothing answers";
     throw BusError(ErrorKind::kNoBus,
-                   bus_.port() + ": nothing answers. Expected " + std::to_string(joints_.size()) +
+                   bus_.port() + ": " + found + ". Expected " + std::to_string(joints_.size()) +
                        " servos; either this is not the arm's port (usb_port), the servos have no power, or they use "
-                       "another baud_rate.");
+                       "another baud_rate. `so100 doctor` looks further.");
   }
   if (!missing.empty()) {
+    const std::string remedy = garbage ? "Broken answers came too: two servos may have one id; `so100 doctor` tells."
+                                       : "Check the cable from the servo before it in the chain, and the ids.";
     throw BusError(ErrorKind::kMissingServo, bus_.port() + ": no answer from " + missing + ", but from " +
-                                                 std::to_string(present) +
-                                                 " other(s). Check the cable from the servo "
-                                                 "before it in the chain, and the ids.");
+                                                 std::to_string(present) + " other(s). " + remedy);
   }
   for (std::size_t i = 0; i < joints_.size(); ++i) {
     const int32_t model = read_register(bus_, joints_[i], kModel);

@@ -17,6 +17,7 @@ from so100_hardware import (
     DescriptionError,
     ForeignCalibrationError,
     MissingServoError,
+    NoBusError,
     NoReplyError,
     VirtualBus,
     WrongFirmwareError,
@@ -120,6 +121,23 @@ def test_a_first_reading_that_fails_refuses_activation_with_torque_off(bench: Be
     with pytest.raises(NoReplyError, match="reading the positions before torque on"):
         bench.arm.activate(bench.now_s)
     assert bench.registers("torque_enable") == [0] * 6
+
+
+def test_two_servos_with_one_id_are_refused_with_that_as_the_likely_reason(bench: Bench) -> None:
+    bench.virtual.inject_fault("take id 3 servo 4")
+    with pytest.raises(MissingServoError, match=r"no answer from .*servo 4.*two servos may have one id"):
+        bench.arm.open(bench.now_s)
+
+
+def test_a_port_that_answers_as_no_servo_does_is_told_from_a_silent_one(bench: Bench) -> None:
+    for servo_id in SERVO_IDS:
+        bench.virtual.mute(servo_id)
+    with pytest.raises(NoBusError, match=r"nothing answers\. Expected 6 servos"):
+        bench.arm.open(bench.now_s)
+    bench.virtual.inject_fault("clear")
+    bench.virtual.inject_fault("wrong id 99")
+    with pytest.raises(NoBusError, match="something answers, but not as servos do"):
+        bench.arm.open(bench.now_s)
 
 
 def test_goals_move_no_faster_than_the_joint_may(bench: Bench) -> None:
