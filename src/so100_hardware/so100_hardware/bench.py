@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from so100_hardware import Bus, CapturedBytes, ServoGroup, ServoJoint, VirtualBus
-from so100_hardware.compare_with_lerobot import PeerError, run_peer
+from so100_hardware.peer_process import PeerError, run_peer
 
 PEER_SCRIPT = Path(__file__).with_name("lerobot_bench_peer.py")
 SERVO_IDS = (1, 2, 3, 4, 5, 6)

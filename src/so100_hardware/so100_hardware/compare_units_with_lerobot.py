@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from so100_hardware import units
-from so100_hardware.compare_with_lerobot import PeerError, run_peer
+from so100_hardware.peer_process import PeerError, run_peer
 
 PEER_SCRIPT = Path(__file__).with_name("lerobot_units_peer.py")
 RANGES = ((743, 3351), (0, 4095), (1330, 2764), (1000, 1001), (7, 4002))

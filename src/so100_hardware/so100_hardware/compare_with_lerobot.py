@@ -1,51 +1,26 @@
-"""Whether LeRobot's own bus class and this package's read the same from the virtual bus, and write it alike.
+"""Whether LeRobot finds on the virtual bus what it finds on an arm, and whether this package sees the same.
 
     python -m so100_hardware.compare_with_lerobot --peer /path/to/python
 
-Starts a virtual bus, has LeRobot connect to it, ping, read every register of its table from all six servos, write a
-calibration and goals, and reads all that through so100_hardware.Bus. Ends with 1 where anything differs.
+On a virtual bus, LeRobot's FeetechMotorsBus pings, reads every register of its table from all six servos, writes a
+calibration and goals; all that is read through so100_hardware.Bus too. On another, its SO100Follower connects,
+calibrates, observes and moves; what it wrote to the servos and to its file is compared with where the shafts were.
+Prints a table; ends with 1 where anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from so100_hardware import REGISTERS, Bus, Register, VirtualBus
+from so100_hardware import REGISTERS, Bus, Register, VirtualBus, lerobot_follower
+from so100_hardware.peer_process import PeerError, run_peer
 
 PEER_SCRIPT = Path(__file__).with_name("lerobot_peer.py")
 SERVO_IDS = (1, 2, 3, 4, 5, 6)
-# Of the wheels' bootstrap and of this environment: another environment's python must not inherit them.
-OWN_VARIABLES = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-
-
-class PeerError(RuntimeError):
-    """LeRobot did not run. The message holds the end of what it said."""
-
-
-def run_peer(peer: Path, port: str, script: Path = PEER_SCRIPT, *arguments: str) -> dict[str, Any]:
-    """What a script, run by the peer's python, found on the port. Raises PeerError."""
-    environment = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
-    try:
-        done = subprocess.run(
-            [str(peer), str(script), port, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeerError(f"{peer}: {error}") from None
-    if done.returncode:
-        raise PeerError(f"{peer} ended with code {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def stir(virtual: VirtualBus) -> None:
@@ -115,7 +90,7 @@ def compare(peer: Path) -> tuple[int, list[str]]:
             }
             for name, values in before.items():
                 assert values == {str(servo_id): bus.read(servo_id, name) for servo_id in SERVO_IDS}
-        found = run_peer(peer, virtual.port)
+        found = run_peer(peer, virtual.port, PEER_SCRIPT)
         with Bus(virtual.port) as bus:
             wrong = differences(found, before, bus)
     return len(found["registers"]) * len(SERVO_IDS), wrong
@@ -126,14 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer", type=Path, required=True, help="python of an environment with lerobot 0.6.1")
     options = parser.parse_args(arguments)
     try:
-        compared, wrong = compare(options.peer)
+        table = {"register values of FeetechMotorsBus": compare(options.peer)}
+        table.update(lerobot_follower.compare(options.peer))
     except PeerError as error:
         print(f"compare_with_lerobot: {error}", file=sys.stderr)
         return 2
-    for line in wrong:
+    for what, (count, lines) in table.items():
+        print(f"{what:<44} {count:5d} compared {len(lines):4d} differences")
+    for line in (line for _, lines in table.values() for line in lines):
         print(line)
-    print(f"{compared} register values, {len(wrong)} differences")
-    return 1 if wrong else 0
+    return 1 if any(lines for _, lines in table.values()) else 0
 
 
 if __name__ == "__main__":
