@@ -107,17 +107,17 @@ def test_activating_a_closed_arm_is_refused(bench: Bench) -> None:
 
 
 def test_a_servo_missing_at_the_start_refuses_with_torque_off_and_the_port_free(bench: Bench) -> None:
-    bench.virtual.mute(5)
+    bench.virtual.inject_fault("mute servo 5")
     with pytest.raises(MissingServoError, match=r"no answer from servo 5 \(wrist_roll\)"):
         bench.arm.open(bench.now_s)
     assert bench.arm.phase == "closed"
-    bench.virtual.mute(5, False)
+    bench.virtual.inject_fault("clear mute servo 5")
     bench.activate()
 
 
 def test_a_first_reading_that_fails_refuses_activation_with_torque_off(bench: Bench) -> None:
     bench.arm.open(bench.now_s)
-    bench.virtual.mute(2)
+    bench.virtual.inject_fault("mute servo 2")
     with pytest.raises(NoReplyError, match="reading the positions before torque on"):
         bench.arm.activate(bench.now_s)
     assert bench.registers("torque_enable") == [0] * 6
@@ -131,7 +131,7 @@ def test_two_servos_with_one_id_are_refused_with_that_as_the_likely_reason(bench
 
 def test_a_port_that_answers_as_no_servo_does_is_told_from_a_silent_one(bench: Bench) -> None:
     for servo_id in SERVO_IDS:
-        bench.virtual.mute(servo_id)
+        bench.virtual.inject_fault(f"mute servo {servo_id}")
     with pytest.raises(NoBusError, match=r"nothing answers\. Expected 6 servos"):
         bench.arm.open(bench.now_s)
     bench.virtual.inject_fault("clear")
@@ -180,12 +180,12 @@ def test_a_goal_that_is_no_number_sends_nothing(bench: Bench) -> None:
 def test_while_a_servo_is_silent_the_arm_holds_and_then_returns_slowly(bench: Bench) -> None:
     bench.activate()
     bench.run(0.1, 0.5)
-    bench.virtual.mute(3)
+    bench.virtual.inject_fault("mute servo 3")
     bench.run(0.5, DT_S)
     held = bench.rad()
     assert bench.run(0.5, 2 * DT_S) == ["no_reply"] * 2
     np.testing.assert_array_equal(bench.rad(), held)
-    bench.virtual.mute(3, False)
+    bench.virtual.inject_fault("clear mute servo 3")
     bench.run(0.5, DT_S)
     np.testing.assert_allclose(np.abs(bench.rad() - held), RETURN_SPEED_RAD_S * DT_S, atol=RAD_PER_TICK)
     bench.run(0.5, 1.0)
@@ -197,7 +197,7 @@ def test_while_a_servo_is_silent_the_arm_holds_and_then_returns_slowly(bench: Be
 def test_a_mute_servo_is_degraded_mode_not_the_end(bench: Bench) -> None:
     bench.activate()
     bench.run(0.1, 0.5)
-    bench.virtual.mute(3)
+    bench.virtual.inject_fault("mute servo 3")
     bench.run(0.3, MUTE_AFTER_S + 5 * DT_S)
     held = bench.rad()
     assert bench.arm.troubles == ["", "", "mute", "", "", ""]
@@ -207,7 +207,7 @@ def test_a_mute_servo_is_degraded_mode_not_the_end(bench: Bench) -> None:
     assert bench.message() == "degraded, the arm holds: elbow_flex mute"
     assert "does not answer" in bench.message(3)
 
-    bench.virtual.mute(3, False)
+    bench.virtual.inject_fault("clear mute servo 3")
     bench.run(0.3, PROBE_PERIOD_S + 0.1)
     assert bench.arm.troubles == [""] * 6
     bench.run(0.3, 1.0)
@@ -251,10 +251,10 @@ def test_a_joint_that_does_not_reach_its_goal_is_told(bench: Bench) -> None:
 
 def test_a_mute_servo_that_comes_back_without_torque_is_told_apart(bench: Bench) -> None:
     bench.activate()
-    bench.virtual.mute(2)
+    bench.virtual.inject_fault("mute servo 2")
     bench.run(0.0, MUTE_AFTER_S + 5 * DT_S)
     bench.virtual.set(2, "torque_enable", 0)
-    bench.virtual.mute(2, False)
+    bench.virtual.inject_fault("clear mute servo 2")
     bench.run(0.0, PROBE_PERIOD_S + 0.1)
     assert bench.arm.troubles[1] == "limp"
 
@@ -262,7 +262,7 @@ def test_a_mute_servo_that_comes_back_without_torque_is_told_apart(bench: Bench)
 def test_when_all_servos_fall_silent_the_bus_is_lost(bench: Bench) -> None:
     bench.activate()
     for servo_id in SERVO_IDS:
-        bench.virtual.mute(servo_id)
+        bench.virtual.inject_fault(f"mute servo {servo_id}")
     faults = bench.run(0.0, 0.6)
     assert bench.arm.lost == "no_reply"
     assert faults[-1] == "no_reply"
@@ -273,12 +273,12 @@ def test_when_all_servos_fall_silent_the_bus_is_lost(bench: Bench) -> None:
 def test_one_failed_cycle_after_a_long_pause_is_not_the_end(bench: Bench) -> None:
     bench.activate()
     for servo_id in SERVO_IDS:
-        bench.virtual.mute(servo_id)
+        bench.virtual.inject_fault(f"mute servo {servo_id}")
     bench.now_s += 10.0
     bench.run(0.0, DT_S)
     assert bench.arm.lost == ""
     for servo_id in SERVO_IDS:
-        bench.virtual.mute(servo_id, False)
+        bench.virtual.inject_fault(f"clear mute servo {servo_id}")
     assert bench.run(0.0, DT_S) == [""]
 
 
@@ -422,9 +422,9 @@ def test_the_report_tells_failed_reads_hot_and_complaining_servos(bench: Bench) 
     assert [j.name for j in joints] == [f"joint {name}" for name in NAMES]
     assert joints[0].values["voltage_v"] == "7.4"
 
-    bench.virtual.mute(2)
+    bench.virtual.inject_fault("mute servo 2")
     bench.run(0.1, 2 * DT_S)
-    bench.virtual.mute(2, False)
+    bench.virtual.inject_fault("clear mute servo 2")
     bench.virtual.set(3, "present_temperature", 65)
     bench.virtual.set(4, "present_temperature", 75)
     bench.run(0.1, 3 * DT_S)

@@ -149,10 +149,10 @@ def test_connecting_anew_while_a_trajectory_runs_drops_it_and_holds(world: World
 
 
 def test_a_connection_that_fails_leaves_torque_off_and_the_port_free(world: World) -> None:
-    world.virtual.mute(5)
+    world.virtual.inject_fault("mute servo 5")
     with pytest.raises(MissingServoError):
         world.driver.connect(world.now_s)
-    world.virtual.mute(5, False)
+    world.virtual.inject_fault("clear mute servo 5")
     assert world.torque() == [0] * 6
     world.driver.connect(world.now_s)
 

@@ -11,6 +11,10 @@ from so100_hardware import BadRequestError, Bus, NoReplyError, PortLostError, Vi
 from_all = (1, 2, 3, 4, 5, 6)
 
 
+def before_a_reply(noise: bytes) -> str:
+    return f"foreign bytes {noise.hex(' ')} count 1"
+
+
 def test_reads_and_writes_are_signed_where_the_register_is(bus: Bus, virtual: VirtualBus) -> None:
     virtual.exchange([2000.0] * 6, [-150.0] * 6, [-300.0] * 6, 0.0)
     assert bus.read(3, "present_velocity") == -150
@@ -51,9 +55,9 @@ def test_registered_writes_wait_for_the_action(bus: Bus) -> None:
 )
 def test_garbage_before_a_reply_is_read_past(bus: Bus, virtual: VirtualBus, noise: bytes) -> None:
     virtual.exchange([1500.0] * 6, [0.0] * 6, [0.0] * 6, 0.0)
-    virtual.inject(noise)
+    virtual.inject_fault(before_a_reply(noise))
     assert bus.read(3, "present_position") == 1500
-    virtual.inject(noise)
+    virtual.inject_fault(before_a_reply(noise))
     assert bus.sync_read(from_all, "present_position") == dict.fromkeys(from_all, 1500)
     counters = bus.counters
     assert counters.discarded_bytes + counters.foreign_packets > 0
@@ -62,13 +66,13 @@ def test_garbage_before_a_reply_is_read_past(bus: Bus, virtual: VirtualBus, nois
 
 def test_a_late_reply_is_not_taken_for_the_next_one(bus: Bus, virtual: VirtualBus) -> None:
     """What is in the line before a request belongs to an earlier one, even with the same id and length."""
-    virtual.inject(encode_packet(3, 0, b"\x11\x22") * 2)
+    virtual.inject_fault(before_a_reply(encode_packet(3, 0, b"\x11\x22") * 2))
     bus.ping(1)  # both stay unread behind this reply, or are read past
     assert bus.read(3, "present_position") == 2048
 
 
 def test_silence_is_an_error_within_the_stated_budget(virtual: VirtualBus) -> None:
-    virtual.mute(2)
+    virtual.inject_fault("mute servo 2")
     with Bus(virtual.port, reply_timeout_s=0.03, retries=2) as bus:
         started = time.monotonic()
         with pytest.raises(NoReplyError, match="no reply while reading present_position of servo 2"):
@@ -77,7 +81,7 @@ def test_silence_is_an_error_within_the_stated_budget(virtual: VirtualBus) -> No
         assert (bus.counters.retries, bus.counters.failures) == (2, 1)
         with pytest.raises(NoReplyError, match=r"servos 2$"):
             bus.sync_read([1, 2, 3], "present_position")
-        virtual.mute(2, False)
+        virtual.inject_fault("clear mute servo 2")
         assert bus.read(2, "present_position") == 2048
 
 
@@ -108,7 +112,7 @@ def test_requests_that_make_no_sense_are_refused_before_they_are_sent(bus: Bus) 
 
 
 def test_other_threads_run_while_one_waits_for_the_bus(virtual: VirtualBus) -> None:
-    virtual.mute(1)
+    virtual.inject_fault("mute servo 1")
     with Bus(virtual.port, reply_timeout_s=0.5, retries=0) as bus:
 
         def wait() -> None:
@@ -141,7 +145,7 @@ def test_two_threads_share_a_bus_without_mixing_replies(bus: Bus, virtual: Virtu
 
 
 def test_a_broadcast_ping_counts_the_replies_of_each_servo(bus: Bus, virtual: VirtualBus) -> None:
-    virtual.mute(4)
-    virtual.inject(b"\x00\xff\xff\xff" + encode_packet(2, 0))  # garbage, and a second servo 2
+    virtual.inject_fault("mute servo 4")
+    virtual.inject_fault(before_a_reply(b"\x00\xff\xff\xff" + encode_packet(2, 0)))  # garbage, and a second servo 2
     assert bus.ping_all(0.1) == {1: 1, 2: 2, 3: 1, 5: 1, 6: 1}
     assert bus.counters.discarded_bytes >= 2

@@ -123,7 +123,7 @@ def test_a_serial_device_without_servos() -> None:
 
 
 def test_a_servo_that_is_missing_is_named(virtual: VirtualBus, group) -> None:
-    virtual.mute(4)
+    virtual.inject_fault("mute servo 4")
     with pytest.raises(MissingServoError, match=r"no answer from servo 4 \(wrist_flex\), but from 5 other"):
         group.check_servos()
 

@@ -50,17 +50,17 @@ def test_activation_sets_the_goals_to_the_positions_before_torque(group: ServoGr
 
 @pytest.mark.parametrize("silent", IDS)
 def test_a_failed_first_read_refuses_and_leaves_torque_off(group: ServoGroup, virtual: VirtualBus, silent: int) -> None:
-    virtual.mute(silent)
+    virtual.inject_fault(f"mute servo {silent}")
     with pytest.raises(NoReplyError, match=r"reading the positions before torque on.*Torque was left off"):
         group.activate()
-    virtual.mute(silent, False)
+    virtual.inject_fault(f"clear mute servo {silent}")
     assert torque(virtual) == [0] * 6
 
 
 def test_a_failed_activation_turns_off_what_another_program_left_on(group: ServoGroup, virtual: VirtualBus) -> None:
     for servo_id in IDS:
         virtual.set(servo_id, "torque_enable", 1)
-    virtual.mute(6)
+    virtual.inject_fault("mute servo 6")
     with pytest.raises(NoReplyError):
         group.activate()
     assert torque(virtual)[:5] == [0] * 5
@@ -104,7 +104,7 @@ def test_a_silent_servo_leaves_the_others_fresh_and_its_row_old(group: ServoGrou
     virtual.exchange([2147.0] * 6, REST, REST, 0.0)
     group.read()
     virtual.exchange([2247.0] * 6, REST, REST, 0.0)
-    virtual.mute(4)
+    virtual.inject_fault("mute servo 4")
     state = group.read()
     assert state.fault == "no_reply"
     assert list(state.fresh) == [True, True, True, False, True, True]
@@ -161,7 +161,7 @@ def test_an_arm_that_rests_outside_its_limits_may_only_move_inwards(group: Servo
 
 def test_torque_off_passes_over_a_silent_servo(group: ServoGroup, virtual: VirtualBus) -> None:
     group.activate()
-    virtual.mute(1)
+    virtual.inject_fault("mute servo 1")
     assert group.torque_off() == "no_reply"
     assert torque(virtual)[1:] == [0] * 5
 

@@ -130,24 +130,6 @@ void bind_virtual_bus(py::module_& m) {
       .def("take_replies", [](const PyVirtualBus& b) { return b.open().take_replies(); })
       .def("take_writes", [](const PyVirtualBus& b) { return b.open().take_writes(); })
       .def("take_fault_events", [](const PyVirtualBus& b) { return b.open().take_fault_events(); })
-      .def(
-          "mute",
-          [](const PyVirtualBus& b, int id, bool muted) {
-            inject_fault(b, (muted ? "mute servo " : "clear mute servo ") + std::to_string(id));
-          },
-          "servo_id"_a, "muted"_a = true)
-      .def(
-          "inject",
-          [](const PyVirtualBus& b, const std::string& bytes) {
-            std::string script = "foreign bytes";
-            char hex[4];
-            for (const char byte : bytes) {
-              std::snprintf(hex, sizeof(hex), " %02x", static_cast<unsigned char>(byte));
-              script += hex;
-            }
-            inject_fault(b, script + " count 1");
-          },
-          "noise"_a)
       .def("close", &PyVirtualBus::close)
       .def("__enter__", [](py::object b) { return b; })
       .def("__exit__", [](PyVirtualBus& b, const py::args&) { b.close(); });

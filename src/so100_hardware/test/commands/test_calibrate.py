@@ -163,8 +163,8 @@ def test_a_lost_reading_does_not_end_the_sweep(
     so100: Run, virtual: VirtualBus, arm, make_console, tmp_path: Path
 ) -> None:
     steps = swept(arm)
-    steps.insert(10, lambda: virtual.mute(4))
-    steps.insert(14, lambda: virtual.mute(4, False))
+    steps.insert(10, lambda: virtual.inject_fault("mute servo 4"))
+    steps.insert(14, lambda: virtual.inject_fault("clear mute servo 4"))
     code, said = so100(
         "calibrate", "--port", virtual.port, "-o", tmp_path / "arm.json", console=make_console(["", "y"], steps)
     )
@@ -220,7 +220,7 @@ def test_a_missing_servo_and_another_model_end_it_before_anything_is_asked(
     code, said = so100("calibrate", "--port", virtual.port, "-o", tmp_path / "arm.json")
     assert code == 2
     assert "servo 5 (wrist_roll): expected model 777 (STS3215), found 1284" in said
-    virtual.mute(4)
+    virtual.inject_fault("mute servo 4")
     code, said = so100("calibrate", "--port", virtual.port, "-o", tmp_path / "arm.json")
     assert code == 2
     assert "no answer from 4 (wrist_flex)" in said

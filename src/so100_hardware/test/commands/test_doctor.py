@@ -110,7 +110,7 @@ def test_a_note_is_no_problem(so100: Run, virtual: VirtualBus, register: str, va
 
 
 def test_a_missing_servo_is_named(so100: Run, virtual: VirtualBus) -> None:
-    virtual.mute(4)
+    virtual.inject_fault("mute servo 4")
     code, said = so100("doctor", "--port", virtual.port)
     assert code == 1
     assert "problem: servo 4 (wrist_flex): does not answer, 5 others do" in said

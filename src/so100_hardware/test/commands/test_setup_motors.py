@@ -25,7 +25,7 @@ def factory() -> Iterator[VirtualBus]:
     """Six servos as bought, none connected."""
     with VirtualBus(FACTORY_IDS) as virtual:
         for servo_id in FACTORY_IDS:
-            virtual.mute(servo_id)
+            virtual.inject_fault(f"mute servo {servo_id}")
         yield virtual
 
 
@@ -34,9 +34,9 @@ def connect(virtual: VirtualBus, *servo_ids: int, unplug: tuple[int, ...] = ()) 
 
     def answer() -> str:
         for servo_id in unplug:
-            virtual.mute(servo_id)
+            virtual.inject_fault(f"mute servo {servo_id}")
         for servo_id in servo_ids:
-            virtual.mute(servo_id, False)
+            virtual.inject_fault(f"clear mute servo {servo_id}")
         return ""
 
     return answer
@@ -74,7 +74,7 @@ def test_a_servo_at_another_baud_rate_gets_the_arm_s(so100: Run, factory: Virtua
 
 def test_a_servo_that_is_right_is_left_alone(so100: Run, virtual: VirtualBus, make_console) -> None:
     for servo_id in (1, 2, 4, 5, 6):
-        virtual.mute(servo_id)
+        virtual.inject_fault(f"mute servo {servo_id}")
     code, said = so100("setup-motors", "--port", virtual.port, "--joint", "elbow_flex", console=make_console([""]))
     assert code == 0
     assert "elbow_flex: has id 3 at 1000000 baud already" in said

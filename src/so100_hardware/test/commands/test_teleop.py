@@ -114,7 +114,12 @@ def test_the_follower_is_let_go_at_the_end_unless_it_is_to_hold(teleop, follower
 
 def test_a_silent_leader_makes_the_follower_hold(teleop, leader: VirtualBus) -> None:
     move(leader, POSE)
-    code, said, seen = teleop(200, "--slew", "0.5", at={20: lambda: leader.mute(3), 120: lambda: leader.mute(3, False)})
+    code, said, seen = teleop(
+        200,
+        "--slew",
+        "0.5",
+        at={20: lambda: leader.inject_fault("mute servo 3"), 120: lambda: leader.inject_fault("clear mute servo 3")},
+    )
     assert code == 0
     silent = seen[60:120]
     assert (silent == silent[0]).all()
@@ -127,7 +132,7 @@ def test_a_silent_leader_makes_the_follower_hold(teleop, leader: VirtualBus) -> 
 def test_a_follower_that_is_lost_ends_it(teleop, follower: VirtualBus) -> None:
     def unplugged() -> None:
         for servo_id in range(1, 7):
-            follower.mute(servo_id)
+            follower.inject_fault(f"mute servo {servo_id}")
 
     code, said, _ = teleop(300, at={20: unplugged})
     assert code == 2

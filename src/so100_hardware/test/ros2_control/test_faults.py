@@ -26,7 +26,7 @@ def bus_message(node: Any) -> str:
 
 def test_a_mute_servo_is_told_and_the_others_hold(active: Callable[..., Any], servos: Any) -> None:
     node = active()
-    servos.bus.mute(2)
+    servos.bus.inject_fault("mute servo 2")
     node.spin_until(lambda: "shoulder_lift mute" in bus_message(node), "a degraded bus on /diagnostics")
     assert node.diagnostics["so100: servo bus"].level == ERROR
     assert node.component_state() == "active"
@@ -35,7 +35,7 @@ def test_a_mute_servo_is_told_and_the_others_hold(active: Callable[..., Any], se
     assert not refused.success
     assert "shoulder_lift mute" in refused.message
     assert servos.registers("torque_enable") == ON
-    servos.bus.mute(2, False)
+    servos.bus.inject_fault("clear mute servo 2")
     node.move(node.positions() + 0.2 * np.array([1, 1, -1, 1, 1, 1]), 1.0)
 
 

@@ -74,12 +74,12 @@ def test_a_failed_first_read_refuses_activation_and_leaves_torque_off(
 ) -> None:
     node = launch(describe(), **{"hardware_components_initial_state.inactive": ["so100"]})
     node.spin_until(lambda: node.component_state() == "inactive", "an inactive component")
-    servos.bus.mute(3)
+    servos.bus.inject_fault("mute servo 3")
     assert not node.set_component("active")
     assert node.component_state() == "inactive"
     assert servos.registers("torque_enable") == OFF
     node.wait_for(r"ERROR.*reading the positions before torque on. Torque was left off")
-    servos.bus.mute(3, False)
+    servos.bus.inject_fault("clear mute servo 3")
     assert node.set_component("active")
     assert servos.registers("torque_enable") == ON
 

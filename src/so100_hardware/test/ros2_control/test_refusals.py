@@ -66,7 +66,7 @@ def test_a_servo_of_another_model(launch: Callable[..., Any], describe: Callable
 
 
 def test_a_missing_servo(launch: Callable[..., Any], describe: Callable[..., str], servos: Any) -> None:
-    servos.bus.mute(6)
+    servos.bus.inject_fault("mute servo 6")
     launch(describe()).wait_for(r"ERROR.*(servo 6|gripper).*")
     assert servos.registers("torque_enable") == [0] * 6
 
