@@ -68,6 +68,34 @@ def test_with_auto_reconnect_no_call_is_needed(active: Callable[..., Any], servo
     node.move(rad + 0.2 * np.array([1, 1, -1, 1, 1, 1]), 1.0)
 
 
+def test_a_simulators_port_may_come_after_controller_manager(
+    launch: Callable[..., Any], describe: Callable[..., str], servos: Any
+) -> None:
+    urdf = describe("virtual")
+    rad = servos.unplug()
+    node = launch(urdf)
+    node.wait_for("'configure' hardware 'so100'")
+    servos.plug_in(rad)
+    node.wait_for("torque on, holding")
+
+
+def test_reconnect_activates_an_arm_that_was_not_there_at_the_start(
+    launch: Callable[..., Any], describe: Callable[..., str], servos: Any
+) -> None:
+    urdf = describe()
+    rad = servos.unplug()
+    node = launch(urdf, **{"hardware_components_initial_state.shutdown_on_initial_state_failure": False})
+    node.spin_until(lambda: node.component_state() == "unconfigured", "an unconfigured component")
+    refused = node.reconnect()
+    assert not refused.success
+    assert servos.port in refused.message
+    servos.plug_in(rad)
+    answer = node.reconnect()
+    assert answer.success, answer.message
+    assert node.component_state() == "active"
+    assert servos.registers("torque_enable") == ON
+
+
 def test_an_arm_that_was_let_go_stays_so_when_it_is_plugged_in_again(active: Callable[..., Any], servos: Any) -> None:
     node = active("virtual")
     node.switch(deactivate_controllers=sorted(CONTROLLERS))

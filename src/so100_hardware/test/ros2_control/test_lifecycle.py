@@ -69,6 +69,22 @@ def test_nothing_moves_before_somebody_asks(active: Callable[..., Any], servos: 
     np.testing.assert_allclose(servos.rad(), start, atol=2 * STEP_RAD)
 
 
+def test_active_without_controllers_it_is_commanded_to_where_it_is(
+    launch: Callable[..., Any], describe: Callable[..., str], servos: Any
+) -> None:
+    start = servos.rad()
+    node = launch(describe())
+
+    def counted(name: str) -> int:
+        bus = node.diagnostics.get("so100: servo bus")
+        return int({pair.key: pair.value for pair in bus.values}[name]) if bus else 0
+
+    node.spin_until(lambda: counted("cycles") > 100, "a hundred cycles")
+    assert counted("failed_writes") == 0
+    assert counted("held_cycles") == 0
+    np.testing.assert_allclose(servos.rad(), start, atol=2 * STEP_RAD)
+
+
 def test_a_failed_first_read_refuses_activation_and_leaves_torque_off(
     launch: Callable[..., Any], describe: Callable[..., str], servos: Any
 ) -> None:
@@ -114,3 +130,12 @@ def test_it_lets_go_when_the_process_is_interrupted(active: Callable[..., Any], 
     assert servos.registers("torque_enable") == ON
     node.stop()
     assert servos.registers("torque_enable") == OFF
+
+
+def test_mock_components_take_the_same_description_and_controllers(
+    launch: Callable[..., Any], describe: Callable[..., str]
+) -> None:
+    node = launch(describe("mock_components"))
+    node.spin_until(lambda: node.component_state() == "active", "an active component")
+    node.start_controllers()
+    node.move(node.positions() + 0.2, 0.5)
