@@ -96,7 +96,8 @@ def _write(bus: Bus, calibration: Calibration, unasked: bool, file: Path, consol
     release(bus, ids, console)
     written = write_calibration(bus, calibration)
     console.say(f"wrote {len(written)} registers, read back and found right; the positions moved as they should")
-    console.say(f"next: so100 embodiment --calibration {file} -o my_arm.yaml, then so100 verify --arm my_arm.yaml")
+    console.say(f"next: so100 embodiment --calibration {file} -o my_arm.yaml")
+    console.say(f"then: so100 verify --port {bus.port} --arm my_arm.yaml")
     return 0
 
 

@@ -36,5 +36,5 @@ def embodiment(options: argparse.Namespace, console: Console) -> int:
     console.say(f"{options.output}: {base.name} with the calibration of {options.calibration}")
     for line in joints_outside_their_range(options.output):
         console.say(f"  {line}")
-    console.say(f"use it: ros2 launch smolvla_ros so100.launch.py embodiment:={options.output}")
+    console.say(f"use it: embodiment:={options.output} for `smolvla run` or `ros2 launch smolvla_ros so100.launch.py`")
     return 0

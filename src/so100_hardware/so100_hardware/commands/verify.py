@@ -49,7 +49,8 @@ def verify(options: argparse.Namespace, console: Console) -> int:
         positions = []
         for number, pose in enumerate(POSES, 1):
             console.say(f"pose {number} of {len(POSES)}, {pose.name}:")
-            console.say(f"  {pose.instruction}")
+            for step in pose.steps:
+                console.say(f"  - {step}")
             console.ask("hold it there and press Enter")
             positions.append({joint.name: bus.read(joint.servo_id, "present_position") for joint in arm.joints})
         offsets = {joint.name: bus.read(joint.servo_id, "homing_offset") for joint in arm.joints}

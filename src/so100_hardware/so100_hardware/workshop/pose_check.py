@@ -22,7 +22,7 @@ class Pose:
     """A pose that an eye can judge: what to do, and the angles of the description there."""
 
     name: str
-    instruction: str
+    steps: tuple[str, ...]
     body_rad: dict[str, float]
     gripper_open: bool
 
@@ -37,15 +37,23 @@ class Pose:
 POSES = (
     Pose(
         "right angle",
-        "turn the arm straight ahead; upper arm upright (elbow axis above the shoulder axis), lower arm level and "
-        "forward, hand in line with it; moving jaw on top, gripper closed",
+        (
+            "turn the arm straight ahead",
+            "upper arm upright: the elbow's axis above the shoulder's",
+            "lower arm level and forward, the hand in line with it",
+            "moving jaw on top, gripper closed",
+        ),
         {"shoulder_pan": 0.0, "shoulder_lift": 1.557, "elbow_flex": -1.290, "wrist_flex": -0.590, "wrist_roll": 0.0},
         gripper_open=False,
     ),
     Pose(
         "reaching to the left",
-        "turn the arm a quarter to its left; upper and lower arm in one level line, hand straight up; moving jaw on "
-        "the left, seen along the arm from the base, gripper wide open",
+        (
+            "turn the arm a quarter to its left",
+            "upper and lower arm in one level line, from axis to axis",
+            "the hand straight up",
+            "moving jaw on the left, seen along the arm from the base; gripper wide open",
+        ),
         {
             "shoulder_pan": QUARTER_RAD,
             "shoulder_lift": 3.128,
