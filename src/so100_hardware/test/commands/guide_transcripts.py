@@ -72,10 +72,9 @@ def tell(folder: Path) -> dict[str, str]:
         with VirtualBus([1, 2, 3, 4, 5, 26]) as virtual:
             story.names[virtual.port] = "/dev/ttyACM0"
             for servo_id in (1, 2, 3, 4, 5):
-                virtual.mute(servo_id)
+                virtual.inject_fault(f"mute servo {servo_id}")
             story.play("so100 setup-motors --port /dev/ttyACM0 --joint gripper", [""])
-            for servo_id in (1, 2, 3, 4, 5):
-                virtual.mute(servo_id, False)
+            virtual.inject_fault("clear")
             middles = [sum(j.range_ticks) // 2 + m for j, m in zip(base.joints, MOUNTED, strict=True)]
             arm = HandMovedArm(virtual, middles)
             story.play("so100 doctor --port /dev/ttyACM0")

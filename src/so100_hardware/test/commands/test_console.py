@@ -6,43 +6,28 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from so100_hardware.commands.console import Console, NoAnswerError
 
 
 class Terminal(io.StringIO):
+    """What stands on the screen, with the codes that move the cursor."""
+
     def isatty(self) -> bool:
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """What stands on the terminal, with the codes that move the cursor."""
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stdout", terminal)
-    return terminal
-
-
-@pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A descriptor: what is written to it is typed."""
-    typed, keys = os.pipe()
-    with os.fdopen(typed) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        yield keys
-        os.close(keys)
-
-
-def test_a_live_view_is_written_over_itself(screen: Terminal) -> None:
+def test_a_live_view_is_written_over_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
     console = Console()
     console.show_live(["one", "two"])
     console.show_live(["three", "four"])
     assert screen.getvalue() == "\033[Kone\n\033[Ktwo\n\033[2F\033[Kthree\n\033[Kfour\n"
 
 
-def test_what_is_said_after_a_live_view_stays_below_it(screen: Terminal) -> None:
+def test_what_is_said_after_a_live_view_stays_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
     console = Console()
     console.show_live(["one"])
     console.say("done")
@@ -50,14 +35,18 @@ def test_what_is_said_after_a_live_view_stays_below_it(screen: Terminal) -> None
     assert screen.getvalue() == "\033[Kone\ndone\n\033[Ktwo\n"
 
 
-def test_enter_is_noticed_without_waiting_for_it(keyboard: int) -> None:
-    console = Console()
-    started = time.monotonic()
-    assert not console.enter_pressed()
-    assert time.monotonic() - started < 0.5
-    os.write(keyboard, b"\n")
-    assert console.enter_pressed()
-    assert not console.enter_pressed()
+def test_enter_is_noticed_without_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed, keys = os.pipe()
+    with os.fdopen(typed) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        console = Console()
+        started = time.monotonic()
+        assert not console.enter_pressed()
+        assert time.monotonic() - started < 0.5
+        os.write(keys, b"\n")
+        assert console.enter_pressed()
+        assert not console.enter_pressed()
+        os.close(keys)
 
 
 def test_without_a_terminal_there_is_no_live_view(capsys: pytest.CaptureFixture[str]) -> None:
