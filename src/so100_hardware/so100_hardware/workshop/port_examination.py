@@ -22,6 +22,7 @@ from so100_hardware.workshop.servo_readings import Readings, read_servo
 from so100_hardware.workshop.servo_search import (
     BAUD_RATES,
     LISTEN_S,
+    PATIENCE_S,
     Listening,
     ReplyQuality,
     answering,
@@ -90,9 +91,12 @@ def _examine(
         progress(f"{silent}: listening at {len(BAUD_RATES)} baud rates")
         heard = listen_everywhere(examination.port, window_s)
         present = _follow(examination, names, present, heard)
-    quality = {i: reply_quality(examination.port, examination.baud_rate, i) for i in sorted({*present, *names})}
+    quality = {
+        i: reply_quality(examination.port, examination.baud_rate, i, present=i in present)
+        for i in sorted({*present, *names})
+    }
     doubled = _doubled(quality, present)
-    with Bus(examination.port, examination.baud_rate, retries=3) as bus:
+    with Bus(examination.port, examination.baud_rate, reply_timeout_s=PATIENCE_S, retries=3) as bus:
         for servo_id in present:
             if servo_id not in doubled:
                 examination.servos[servo_id] = read_servo(bus, servo_id)

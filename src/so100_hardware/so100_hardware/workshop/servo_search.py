@@ -20,6 +20,7 @@ from so100_hardware._bus import Bus, NoReplyError
 BAUD_RATES = (1_000_000, 500_000, 250_000, 128_000, 115_200, 57_600, 38_400, 19_200)
 # Servos answer a broadcast ping in turn, about 3 ms for each possible id.
 LISTEN_S = 0.8
+PATIENCE_S = 0.1  # for a reply of a servo that is known to be there
 # Of this many requests a lone servo on a sound cable fails none or one.
 TRIES = 12
 GARBLED_SHARE = 0.25
@@ -65,9 +66,9 @@ def listen_everywhere(port: str, window_s: float = LISTEN_S) -> list[Listening]:
 
 
 def answering(bus: Bus, servo_ids: Sequence[int]) -> list[int]:
-    """Those that answer a ping of their own, asked twice. Raises BusError but for silence."""
+    """Those that answer a ping of their own, asked three times. Raises BusError but for silence."""
     present: set[int] = set()
-    for _ in range(2):
+    for _ in range(3):
         for servo_id in servo_ids:
             if servo_id not in present:
                 with contextlib.suppress(NoReplyError):
@@ -76,12 +77,13 @@ def answering(bus: Bus, servo_ids: Sequence[int]) -> list[int]:
     return [servo_id for servo_id in servo_ids if servo_id in present]
 
 
-def reply_quality(port: str, baud_rate: int, servo_id: int) -> ReplyQuality:
+def reply_quality(port: str, baud_rate: int, servo_id: int, *, present: bool) -> ReplyQuality:
     """Asks the same servo again and again: the replies of two with one id collide, or come one behind the other.
 
-    Raises BusError but for a missing reply.
+    A `present` servo has been heard, and is waited for longer: a busy host is no bad line. Raises BusError but for a
+    missing reply.
     """
-    with Bus(port, baud_rate, retries=0) as bus:
+    with Bus(port, baud_rate, reply_timeout_s=PATIENCE_S if present else 0.02, retries=0) as bus:
         # Registers in which two servos are hardly ever alike. The first packet after opening may get lost, and the last
         # request only finds what came behind the reply before it.
         registers = ["model_number", *("present_position", "homing_offset", "present_current") * (TRIES // 3), "id"]

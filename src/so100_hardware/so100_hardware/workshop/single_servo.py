@@ -44,7 +44,7 @@ def find_single_servo(port: str, window_s: float = LISTEN_S) -> FoundServo:
             f"expected one servo, found {listed}. Unplug the cable to the next servo, so that this one is alone"
         )
     servo = places[0]
-    if reply_quality(port, servo.baud_rate, servo.servo_id).garbled:
+    if reply_quality(port, servo.baud_rate, servo.servo_id, present=True).garbled:
         raise NotOneServoError(
             f"expected one servo, found garbled replies from id {servo.servo_id}: two servos have it. Connect one alone"
         )
