@@ -15,12 +15,16 @@ from pathlib import Path
 
 from lerobot.robots.so_follower import SO100Follower, SO100FollowerConfig  # type: ignore[import-not-found]
 
+WARM_UP_CYCLES = 300
+
 
 def main(port: str, rounds: int, cycles: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         arm = SO100Follower(SO100FollowerConfig(port=port, id="bench", calibration_dir=Path(folder)))
         arm.connect(calibrate=False)
         arm.bus.calibration = arm.bus.read_calibration()
+        for _ in range(WARM_UP_CYCLES):
+            arm.send_action(arm.get_observation())
         wall_s, cpu_s = [], []
         for _ in range(rounds):
             wall, cpu = time.perf_counter(), time.process_time()

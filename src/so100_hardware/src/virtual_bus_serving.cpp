@@ -19,6 +19,9 @@ constexpr double kPacketPatienceS = 0.02;
 // A program that was killed leaves the terminal marked exclusive, and the mark would keep its successor out. After
 // this long without a byte nobody is taken to be driving.
 constexpr double kIdleS = 0.5;
+// After bytes came, more are looked for without sleeping: most masters' next request is near, and falling asleep and
+// waking up would take longer than answering.
+constexpr double kAwakeS = 60e-6;
 
 }  // namespace
 
@@ -66,7 +69,11 @@ void VirtualBus::wait(double until_s) {
     const double sleep_s = std::clamp(left_s, 0.0, 3600.0);
     const double whole_s = std::floor(sleep_s);
     const timespec timeout = {static_cast<time_t>(whole_s), static_cast<long>((sleep_s - whole_s) * 1e9)};
-    const int ready = ppoll(watched, 2, &timeout, nullptr);
+    constexpr timespec kNoTime = {0, 0};
+    const double awake_until_s = std::min(until_s, last_byte_s_ + kAwakeS);
+    int ready = 0;
+    while (ready == 0 && monotonic_s() < awake_until_s) ready = ppoll(watched, 2, &kNoTime, nullptr);
+    if (ready == 0) ready = ppoll(watched, 2, &timeout, nullptr);
     if (watched[0].revents != 0) {
       uint64_t wakes = 0;
       (void)!::read(wake_fd_, &wakes, sizeof(wakes));
