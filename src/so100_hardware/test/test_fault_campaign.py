@@ -98,7 +98,7 @@ def test_goals_outside_the_limits_and_too_far_from_the_last_are_counted(
 def test_a_fault_that_nobody_noticed_or_got_over_is_counted_as_such(judge: Judge) -> None:
     judge.faults([SimpleNamespace(what="struck"), SimpleNamespace(what="began")], 1.0)
     for cycle in range(5):
-        judge.signs((0,), healthy=True, now_s=1.0 + cycle * DT_S)
+        judge.signs((0,), told=False, healthy=True, now_s=1.0 + cycle * DT_S)
     judge.end()
     assert (judge.findings.injected, judge.findings.detected, judge.findings.recovered) == (2, 0, 0)
     assert failures({"wrong_accepted": 0, "unsafe_torque_on": 0, "limit_violations": 0, "injected": 2, "recovered": 0})

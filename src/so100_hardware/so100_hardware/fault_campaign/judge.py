@@ -80,9 +80,12 @@ class Judge:
             self.findings.injected += 1
             self._open.append(_Open(now_s, self._cycle))
 
-    def signs(self, signs: tuple[int, ...], healthy: bool, now_s: float) -> None:
-        """Ends a cycle: the driver's counters and troubles, and whether it had a whole reading and did not hold."""
-        noticed = self._signs is not None and signs != self._signs
+    def signs(self, signs: tuple[int, ...], told: bool, healthy: bool, now_s: float) -> None:
+        """Ends a cycle: the driver's counters and troubles.
+
+        `told`: it reports a servo's error bits; `healthy`: it had a whole reading and does not hold.
+        """
+        noticed = told or (self._signs is not None and signs != self._signs)
         self._signs = signs
         still_open = []
         for fault in self._open:

@@ -138,7 +138,8 @@ class Trial:
         self._steps_s.append(step_s)
         self._judge.writes(self._virtual.take_writes(), max(self._steps_s), now_s)
         healthy = reading is not None and not reading.fault and not self._arm.held and not self._arm.lost
-        self._judge.signs(self._signs(), healthy, now_s)
+        told = bool(self._arm.state.error_bits.any())
+        self._judge.signs(self._signs(), told, healthy, now_s)
 
     def _signs(self) -> tuple[int, ...]:
         arm = self._arm.counters
@@ -147,7 +148,6 @@ class Trial:
             *(arm.failed_reads, arm.failed_writes, arm.implausible, arm.lost, self._judge.findings.reconnects),
             *(bus.retries, bus.failures, bus.discarded_bytes, bus.checksum_errors, bus.foreign_packets),
             *(sum(trouble != "" for trouble in self._arm.troubles), sum(self._arm.blocked)),
-            int(self._arm.state.error_bits.astype(int).sum()),
         )
 
     def _connect(self) -> None:
