@@ -23,11 +23,11 @@ from smolvla_ros.data.episodes import (
     write_episodes,
 )
 from smolvla_ros.data.errors import mismatch
+from smolvla_ros.data.feature_statistics import Statistics, joined_by_feature, vector_statistics
 from smolvla_ros.data.growing_files import RowFiles, VideoFiles
 from smolvla_ros.data.info import V30, Info, read_info, write_info
 from smolvla_ros.data.json_file import read_json_lines, write_json, write_json_lines
 from smolvla_ros.data.rows import index_columns, table_of
-from smolvla_ros.data.statistics import Statistics, joined_by_feature, vector_statistics
 from smolvla_ros.data.tasks import read_tasks, write_tasks
 from smolvla_ros.data.whole_file import WRITING
 

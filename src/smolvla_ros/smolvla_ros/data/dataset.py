@@ -20,11 +20,11 @@ from smolvla_ros.data import version_21
 from smolvla_ros.data.embedded_images import EmbeddedImages
 from smolvla_ros.data.episodes import Episode, read_episode_statistics, read_episodes
 from smolvla_ros.data.errors import mismatch
+from smolvla_ros.data.feature_statistics import Statistics, joined_by_feature
 from smolvla_ros.data.features import ACTION, Feature
 from smolvla_ros.data.info import V21, Info, read_info
 from smolvla_ros.data.json_file import read_json
 from smolvla_ros.data.rows import DAMAGED, read_columns, row_count
-from smolvla_ros.data.statistics import Statistics, joined_by_feature
 from smolvla_ros.data.tasks import read_old_tasks, read_tasks
 from smolvla_ros.data.video_frames import VideoFrames
 
@@ -85,7 +85,7 @@ class Dataset:
 
     @cached_property
     def statistics(self) -> dict[str, Statistics]:
-        """feature -> statistics of the whole, as the dataset holds them; of v2.1, its episodes' together."""
+        """Statistics of each feature of the whole, as the dataset holds them; of v2.1, its episodes' together."""
         if self.info.version == V21:
             return joined_by_feature(self.episode_statistics)
         raw = read_json(self.root / "meta" / "stats.json", "repair the dataset")

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from smolvla_ros.data.errors import mismatch
+from smolvla_ros.data.feature_statistics import ImageStatistics, Statistics, sampled_frames
 from smolvla_ros.data.info import Info
 from smolvla_ros.data.json_file import read_json, write_json
 from smolvla_ros.data.recorded_episode import RecordedEpisode, require_fit
 from smolvla_ros.data.rows import read_columns, table_of
-from smolvla_ros.data.statistics import ImageStatistics, Statistics, sampled_frames
 from smolvla_ros.data.video_encoder import codec_named, encode_video
 from smolvla_ros.data.video_slices import VideoSlice
 from smolvla_ros.data.whole_file import whole_folder
@@ -53,9 +53,7 @@ def write_part_folder(folder: Path, info: Info, episode: RecordedEpisode) -> Non
             feature, samples = info.features[camera], ImageStatistics()
             codec = codec_named(str(feature.info.get("video.codec")))
             seen = partial(_sample, samples, set(sampled_frames(frames)))
-            encoded = encode_video(
-                part / f"{camera}.mp4", episode.images[camera], feature.shape, info.fps, codec, seen
-            )
+            encoded = encode_video(part / f"{camera}.mp4", episode.images[camera], feature.shape, info.fps, codec, seen)
             if encoded != frames:
                 raise mismatch(camera, f"{frames} images, one for each row", encoded, "give a picture for every frame")
             statistics[camera] = samples.result()

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smolvla_ros.data.errors import mismatch
+from smolvla_ros.data.feature_statistics import Statistics
 from smolvla_ros.data.info import Info
 from smolvla_ros.data.rows import DAMAGED, read_table
-from smolvla_ros.data.statistics import Statistics
 from smolvla_ros.data.video_slices import VideoSlice
 from smolvla_ros.data.whole_file import whole_file
 
@@ -44,7 +44,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class PlacedEpisode:
-    """An episode as it is entered: where its rows and videos lie. videos: camera -> place and seconds from its start."""
+    """An episode as it is entered. videos: camera -> file, and seconds in it where the episode begins."""
 
     index: int
     start: int
@@ -162,4 +162,6 @@ def _require_all(root: Path, info: Info, indices: list[int]) -> None:
     if indices != list(range(info.total_episodes)):
         missing = sorted(set(range(info.total_episodes)) - set(indices))[:8]
         found = f"{len(indices)}, without {missing}" if missing else f"{len(indices)}, some twice"
-        raise mismatch(root / EPISODES_FOLDER, f"{info.total_episodes} episodes, as meta/info.json says", found, DAMAGED)
+        raise mismatch(
+            root / EPISODES_FOLDER, f"{info.total_episodes} episodes, as meta/info.json says", found, DAMAGED
+        )

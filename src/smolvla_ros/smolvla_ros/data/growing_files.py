@@ -40,7 +40,8 @@ class RowFiles:
             name = self._info.data_path.format(chunk_index=self._place[0], file_index=self._place[1])
             self._path = self._open.enter_context(whole_file(self._root / name))
             self._writer = self._open.enter_context(pq.ParquetWriter(self._path, table.schema))
-        assert self._writer is not None and self._place is not None
+        assert self._writer is not None
+        assert self._place is not None
         self._writer.write_table(table)
         return self._place
 

@@ -107,6 +107,7 @@ def read_info(root: Path) -> Info:
 
 
 def write_info(root: Path, info: Info) -> None:
+    sizes = {"data_files_size_in_mb": info.data_files_size_in_mb, "video_files_size_in_mb": info.video_files_size_in_mb}
     write_json(
         root / INFO_FILE,
         {
@@ -117,8 +118,7 @@ def write_info(root: Path, info: Info) -> None:
             "total_frames": info.total_frames,
             "total_tasks": info.total_tasks,
             "chunks_size": info.chunks_size,
-            "data_files_size_in_mb": info.data_files_size_in_mb,
-            "video_files_size_in_mb": info.video_files_size_in_mb,
+            **(sizes if info.version == V30 else {}),
             "data_path": info.data_path,
             "video_path": info.video_path,
             "robot_type": info.robot_type,

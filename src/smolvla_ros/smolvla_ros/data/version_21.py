@@ -1,4 +1,4 @@
-"""The layout of v2.1, read and written: a file of rows and one of video for each episode, lists as JSON lines."""
+"""The layout of v2.1: a file of rows and one of video for each episode, lists as JSON lines."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from smolvla_ros.data.episodes import Episode
 from smolvla_ros.data.errors import mismatch
+from smolvla_ros.data.feature_statistics import Statistics
 from smolvla_ros.data.info import Info
 from smolvla_ros.data.json_file import read_json_lines
 from smolvla_ros.data.rows import DAMAGED
-from smolvla_ros.data.statistics import Statistics
 from smolvla_ros.data.video_slices import VideoSlice
 
 EPISODES_FILE, STATISTICS_FILE = Path("meta", "episodes.jsonl"), Path("meta", "episodes_stats.jsonl")

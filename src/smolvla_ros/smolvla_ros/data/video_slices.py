@@ -63,25 +63,28 @@ def join(path: Path, parts: Sequence[VideoSlice], fps: int) -> None:
 
     Raises DatasetError: a part has not all its frames, or does not begin with a key frame.
     """
-    with whole_file(path) as target, opened(parts[0].path) as template:
-        with av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as out:
-            stream = out.add_stream_from_template(template.streams.video[0], opaque=True)
-            stream.time_base = template.streams.video[0].time_base
-            frames = 0
-            for part in parts:
-                with opened(part.path) as container:
-                    copied = 0
-                    for packet, number in _packets(container, part, fps):
-                        if copied == 0 and not packet.is_keyframe:
-                            remedy = "encode the episode again"
-                            raise mismatch(f"{part.path} at {part.start_s:g} s", "a key frame", "none", remedy)
-                        _move(packet, stream, Fraction(frames + number, fps))
-                        out.mux(packet)
-                        copied += 1
-                if copied != part.frames:
-                    where = f"{part.path} from {part.start_s:g} s"
-                    raise mismatch(where, f"{part.frames} frames at {fps} a second", copied, DAMAGED)
-                frames += part.frames
+    with (
+        whole_file(path) as target,
+        opened(parts[0].path) as template,
+        av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as out,
+    ):
+        stream = out.add_stream_from_template(template.streams.video[0], opaque=True)
+        stream.time_base = template.streams.video[0].time_base
+        frames = 0
+        for part in parts:
+            with opened(part.path) as container:
+                copied = 0
+                for packet, number in _packets(container, part, fps):
+                    if copied == 0 and not packet.is_keyframe:
+                        remedy = "encode the episode again"
+                        raise mismatch(f"{part.path} at {part.start_s:g} s", "a key frame", "none", remedy)
+                    _move(packet, stream, Fraction(frames + number, fps))
+                    out.mux(packet)
+                    copied += 1
+            if copied != part.frames:
+                where = f"{part.path} from {part.start_s:g} s"
+                raise mismatch(where, f"{part.frames} frames at {fps} a second", copied, DAMAGED)
+            frames += part.frames
 
 
 def _move(packet: Any, stream: Any, at_s: Fraction) -> None:

@@ -53,7 +53,9 @@ def write_part(root: Path, index: int, episode: RecordedEpisode) -> None:
 def pending_parts(root: Path) -> list[int]:
     """Episodes that are written and not committed."""
     total = read_info(root).total_episodes
-    found = (int(folder.name.removeprefix("episode-")) for folder in (root / PARTS_FOLDER).glob("episode-" + "[0-9]" * 6))
+    found = (
+        int(folder.name.removeprefix("episode-")) for folder in (root / PARTS_FOLDER).glob("episode-" + "[0-9]" * 6)
+    )
     return sorted(index for index in found if index >= total)
 
 
@@ -81,7 +83,9 @@ def _folder(root: Path, index: int) -> Path:
 
 def _next(root: Path, info: Info) -> int:
     taken = set(pending_parts(root))
-    return next(index for index in range(info.total_episodes, info.total_episodes + len(taken) + 1) if index not in taken)
+    return next(
+        index for index in range(info.total_episodes, info.total_episodes + len(taken) + 1) if index not in taken
+    )
 
 
 def _with_codec(name: str, feature: Feature, fps: int, codec: str) -> Feature:

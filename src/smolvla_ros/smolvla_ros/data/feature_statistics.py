@@ -75,13 +75,13 @@ def joined(parts: Sequence[Statistics]) -> Statistics:
 
 
 def joined_by_feature(episodes: Sequence[Mapping[str, Statistics]]) -> dict[str, Statistics]:
-    """feature -> statistics of all episodes that have it."""
+    """Of each feature, over all episodes that have it."""
     features = dict.fromkeys(feature for episode in episodes for feature in episode)
     return {feature: joined([e[feature] for e in episodes if feature in e]) for feature in features}
 
 
 def _weighted(values: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-    """values (n,) that occur counts (n,) times."""
+    """Of values (n,) that occur counts (n,) times."""
     low, high, total = values.min(), values.max(), counts.sum()
     mean = float((values * counts).sum() / total)
     edges = np.linspace(low - EDGE_MARGIN, high + EDGE_MARGIN, BINS + 1)
