@@ -51,7 +51,8 @@ def input_of_lerobot(arrays: Arrays, path: Path) -> None:
     """The file that lerobot_dataset_peer.py takes to create or resume."""
     features = {name: feature.to_json() for name, feature in FEATURES.items()}
     about = {"fps": FPS, "features": features, "robot_type": "so100"}
-    np.savez(path, **arrays, info=np.array(json.dumps(about)))
+    contents: dict[str, Any] = {**arrays, "info": np.array(json.dumps(about))}
+    np.savez(path, **contents)
 
 
 def write_here(root: Path, arrays: Arrays, codec: str) -> None:

@@ -26,7 +26,7 @@ def require_same_joints(features: Mapping[str, Feature], embodiment: Embodiment)
         found = features[name]
         if tuple(_plain(n) for n in found.component_names) != tuple(_plain(n) for n in expected.component_names):
             remedy = "take a dataset of this robot or its own embodiment file"
-            raise mismatch(f"{name}.names", list(expected.component_names), list(found.component_names), remedy)
+            raise mismatch(f"{name}.names", str(list(expected.component_names)), list(found.component_names), remedy)
         if found.units != expected.units:
             units = list(found.units) if found.units else "none named"
             remedy = "convert it, or name the units in its meta/info.json if you know them"

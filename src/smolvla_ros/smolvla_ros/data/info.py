@@ -19,8 +19,9 @@ INFO_FILE = Path("meta", "info.json")
 V30, V21 = "v3.0", "v2.1"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
-KNOWN = ("codebase_version", "robot_type", "fps", "features", "total_episodes", "total_frames", "total_tasks")
-KNOWN += ("chunks_size", "data_files_size_in_mb", "video_files_size_in_mb", "data_path", "video_path", "splits")
+TOTALS = ("total_episodes", "total_frames", "total_tasks")
+NUMBERS = (*TOTALS, "chunks_size", "data_files_size_in_mb", "video_files_size_in_mb")
+KNOWN = {"codebase_version", "robot_type", "fps", "features", "data_path", "video_path", "splits", *NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def read_info(root: Path) -> Info:
     if not isinstance(features, Mapping) or not features:
         raise mismatch(f"{path}: features", "a mapping of features", features, REMEDY)
     defaults = Info(fps=1, features={})
-    numbers = {name: raw.get(name, getattr(defaults, name)) for name in KNOWN[4:10]}
+    numbers = {name: raw.get(name, getattr(defaults, name)) for name in NUMBERS}
     for name, value in {"fps": raw.get("fps"), **numbers}.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < (0 if "total" in name else 1e-9):
             raise mismatch(f"{path}: {name}", "a positive number", value, REMEDY)

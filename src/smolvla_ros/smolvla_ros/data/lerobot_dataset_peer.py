@@ -55,7 +55,7 @@ def read(root: Path, output: Path, horizon: int) -> None:
         arrays[name] = np.round(stacked * 255).astype(np.uint8) if name in dataset.meta.camera_keys else stacked
     for feature, statistics in dataset.meta.stats.items():
         arrays |= {f"stats/{feature}/{name}": values for name, values in statistics.items()}
-    arrays["lengths"] = np.array(dataset.meta.episodes["length"])
+    arrays["lengths"] = np.array(dataset.meta.episodes["length"][: dataset.num_episodes])
     np.savez(output, **arrays)
 
 
