@@ -81,7 +81,8 @@ def remove_uncommitted(root: Path, info: Info) -> list[Path]:
     for path in root.glob(f"{EPISODES_FOLDER}/*/*.parquet"):
         place = int(path.parent.name.removeprefix("chunk-")), int(path.stem.removeprefix("file-"))
         begun += [path] if place > lists else []
-    begun += root.glob(f"**/*{WRITING}")
+    for folder in ("data", "videos", "meta"):  # parts that other processes write are left alone
+        begun += root.glob(f"{folder}/**/*{WRITING}")
     for path in begun:
         if path.is_file():
             path.unlink()

@@ -1,6 +1,6 @@
 """A new dataset, or further episodes of one: parts written in any order and by any number of processes, then committed.
 
-    create_dataset(root, features, fps=30, robot_type="so100", codec="h264")
+    create_dataset(root, features, fps=30, robot_type="so100")
     write_part(root, 0, episode); write_part(root, 1, episode)      # whole or not at all
     commit_parts(root)                                              # so are all of them together
 
@@ -26,9 +26,12 @@ PARTS_FOLDER = ".parts"
 
 
 def create_dataset(
-    root: Path, features: Mapping[str, Feature], fps: int, robot_type: str | None, codec: str = "av1"
+    root: Path, features: Mapping[str, Feature], fps: int, robot_type: str | None, codec: str = "h264"
 ) -> Info:
-    """A dataset of no episodes. Raises DatasetError where there is one, or a camera has no video's shape."""
+    """A dataset of no episodes. codec: "h264", or LeRobot's own "av1", which is slower to write.
+
+    Raises DatasetError where there is one, or a camera has no video's shape.
+    """
     if (root / INFO_FILE).exists():
         raise mismatch(root, "a folder without a dataset", f"{INFO_FILE} in it", "name another, or add to this one")
     if not isinstance(fps, int) or fps < 1:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +50,16 @@ def test_parts_are_written_in_any_order_and_committed_in_theirs(tmp_path: Path, 
     np.testing.assert_array_equal(open_dataset(root).column("action"), arrays["action"])
     notes = [json.loads(line) for line in (root / "meta" / "episode_notes.jsonl").read_text().splitlines()]
     assert notes == [{"episode_index": i, "operator": "a"} for i in range(3)]
+
+
+def test_several_processes_write_parts_of_one_dataset(tmp_path: Path, arrays: Arrays) -> None:
+    root = tmp_path / "d"
+    create_dataset(root, FEATURES, FPS, "so100", "h264")
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for written in [pool.submit(write_part, root, index, episode(arrays, index)) for index in range(3)]:
+            written.result()
+    commit_parts(root)
+    np.testing.assert_array_equal(open_dataset(root).column("action"), arrays["action"])
 
 
 def test_a_missing_part_is_named_and_nothing_is_committed(tmp_path: Path, arrays: Arrays) -> None:
@@ -107,6 +119,9 @@ def test_a_commit_that_stops_at_any_step_shows_the_episodes_from_before_and_can_
 
 
 def test_what_no_committed_episode_names_is_removed_and_nothing_else(written: Path) -> None:
+    half_a_part = written / ".parts" / "episode-000003.writing" / "part.json.writing"
+    half_a_part.parent.mkdir(parents=True)
+    half_a_part.write_text("{")
     whole = files(written)
     data = next(written.glob("data/*/*.parquet"))
     shutil.copy(data, data.with_name("file-007.parquet"))
