@@ -24,15 +24,17 @@ setup(
     package_data={NAME: ["config/*", "py.typed"]},
     python_requires=">=3.10",
     install_requires=[
+        "av",
         "matplotlib",
         "numpy",
         "opencv-python-headless",
+        "pyarrow",
         "pyyaml",
         "safetensors",
         "tokenizers",
         "torch",
     ],
-    extras_require={"simulation": ["av", "mujoco>=3.3,<4"]},
+    extras_require={"simulation": ["mujoco>=3.3,<4"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

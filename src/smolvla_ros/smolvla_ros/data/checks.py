@@ -1,0 +1,120 @@
+"""What is wrong with a dataset's rows: frames, units, jumps, statistics. Each check is a function over arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smolvla_ros.data.alignment import spans
+from smolvla_ros.data.feature_statistics import Statistics, vector_statistics
+
+GRIPPER = "range_0_100"
+FASTEST = {"degrees": 600.0, "range_m100_100": 600.0, "radians": 10.5, "range_0_100": 800.0}
+"""Units a second that no STS3215 reaches: it turns by about 300 degrees a second unloaded, a gripper spans less."""
+MOST_RADIANS, MOST_DEGREES, MOST_RANGE = 2 * np.pi, 360.0, 100.0
+RANGE_MARGIN = 5.0
+STATISTICS_TOLERANCE = 1e-3
+STILL_LEVELS, MOVED_SHARE = 5.0, 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """kind: "frames", "frozen", "jump", "unit" or "statistics". episode None: of the whole dataset."""
+
+    kind: str
+    feature: str
+    message: str
+    episode: int | None = None
+
+    def __str__(self) -> str:
+        where = "" if self.episode is None else f"episode {self.episode}: "
+        return f"{where}{self.feature}: {self.message}"
+
+
+def frame_findings(columns: Mapping[str, np.ndarray], fps: int, tolerance_s: float) -> list[tuple[str, str]]:
+    """Of one episode: (feature, message) where frame_index does not count from 0 or timestamp is not its time."""
+    found = []
+    numbers = columns["frame_index"]
+    wrong = np.flatnonzero(numbers != np.arange(len(numbers)))
+    if len(wrong):
+        found.append(("frame_index", f"expected {wrong[0]} in row {wrong[0]}, found {numbers[wrong[0]]}"))
+    late = np.abs(columns["timestamp"].astype(float) - np.arange(len(numbers)) / fps)
+    if len(late) and late.max() > tolerance_s:
+        row = int(late.argmax())
+        message = f"expected {row / fps:.4f} s in row {row}, found {columns['timestamp'][row]:.4f} s"
+        found.append(("timestamp", message))
+    return found
+
+
+def jumps(values: np.ndarray, units: Sequence[str], fps: int) -> list[tuple[int, int, float]]:
+    """(row, component, units a second) where values (frames, components) change faster than a servo can."""
+    speed = np.abs(np.diff(values.astype(float), axis=0)) * fps
+    bounds = np.array([FASTEST[unit] for unit in units])
+    return [(int(row) + 1, int(c), float(speed[row, c])) for row, c in np.argwhere(speed > bounds)]
+
+
+def possible_units(low: np.ndarray, high: np.ndarray) -> set[str]:
+    """Units that joints (not a gripper) with these ranges (joints,) can be in. Several where the ranges do not tell."""
+    most = float(np.maximum(np.abs(low), np.abs(high)).max())
+    if most <= MOST_RADIANS:
+        return {"radians"}  # degrees too, if all joints stayed within a few degrees of their middle
+    found = {"degrees"} if most <= MOST_DEGREES else set()
+    return found | ({"range_m100_100"} if most <= MOST_RANGE + RANGE_MARGIN else set())
+
+
+def unit_messages(values: np.ndarray, units: Sequence[str] | None) -> list[str]:
+    """What contradicts the units named, or that none are. values (frames, components), the gripper last."""
+    joints = values[:, :-1] if values.shape[1] > 1 else values
+    possible = possible_units(joints.min(axis=0), joints.max(axis=0))
+    spread = f"{joints.min():.3g} to {joints.max():.3g}"
+    seem = " or ".join(sorted(possible)) or "no unit known here"
+    if units is None:
+        return [f"expected units, found none named; values of {spread} suit {seem}; name them in meta/info.json"]
+    found = []
+    stated = {unit for unit in units if unit != GRIPPER}
+    if stated and not stated & possible:
+        found.append(f"expected {' and '.join(sorted(stated))}, found values of {spread}, which suit {seem}")
+    for component, unit in enumerate(units):
+        low, high = float(values[:, component].min()), float(values[:, component].max())
+        if unit == GRIPPER and (low < -RANGE_MARGIN or high > MOST_RANGE + RANGE_MARGIN):
+            found.append(f"component {component}: expected 0 to 100, found {low:.3g} to {high:.3g}")
+    return found
+
+
+def picture_change(before: np.ndarray, after: np.ndarray) -> float:
+    """By how many levels the pixels change that change most, one in 200: an arm may fill little of a picture."""
+    return float(np.percentile(np.abs(after.astype(np.int16) - before.astype(np.int16)), 99.5))
+
+
+def frozen_spans(differences: np.ndarray, speeds: np.ndarray, fps: int, min_s: float) -> list[tuple[int, int]]:
+    """First and last frame of stretches of min_s or more in which a camera stood still and the arm did not.
+
+    differences (frames - 1,): of `picture_change`, from one picture to the next; speeds (frames - 1,): the fastest
+    joint's change as a share of its range in the dataset.
+    """
+    still = differences < STILL_LEVELS
+    return [
+        (first, last + 1)
+        for first, last in spans(still)
+        if last + 1 - first >= min_s * fps and speeds[first : last + 1].sum() > MOVED_SHARE
+    ]
+
+
+def statistics_messages(stored: Statistics, values: np.ndarray) -> list[str]:
+    """Where stored statistics are not those of values (frames, ...). Quantiles are compared where they are."""
+    expected = vector_statistics(values)
+    scale = np.maximum(expected["max"] - expected["min"], 1e-6)
+    found = []
+    for name in ("min", "max", "mean", "std", "count"):
+        if name not in stored or stored[name].shape != expected[name].shape:
+            held = stored[name].shape if name in stored else "none"
+            found.append(f"expected {name} of shape {expected[name].shape}, found {held}")
+            continue
+        bound = 0.0 if name == "count" else STATISTICS_TOLERANCE
+        wrong = np.abs(stored[name] - expected[name]) / (1 if name == "count" else scale)
+        if wrong.max() > bound:
+            place = int(wrong.argmax())
+            found.append(f"expected {name} {expected[name][place]:.6g} at {place}, found {stored[name][place]:.6g}")
+    return found

@@ -1,0 +1,229 @@
+"""Whether LeRobot and this project read the same from the same dataset, whoever wrote it.
+
+    python -m smolvla_ros.data.compare_with_lerobot --peer /path/to/python [--seed N]
+
+A small dataset (two cameras, three episodes, two tasks) is written here with each codec, by LeRobot, and by one after
+the other; as v2.1 too, which LeRobot's own script converts. Each is read whole by both: columns, chunks of actions with
+their masks, pictures, tasks and statistics. Ends with 1 where a value differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from smolvla_ros.data.copying import copy_episodes
+from smolvla_ros.data.dataset import open_dataset
+from smolvla_ros.data.dataset_arrays import input_of_lerobot, made_arrays, read_here, write_here
+from smolvla_ros.data.version_21_writer import write_version_21
+
+PEER_SCRIPT = Path(__file__).with_name("lerobot_dataset_peer.py")
+HORIZON = 8
+LENGTHS, FURTHER = (40, 2, 25), (12,)
+STATISTICS_TOLERANCE, PIXEL_TOLERANCE = 1e-6, 1e-3
+"""Of the range of a feature. LeRobot adds up in float32, of pictures millions of pixels."""
+WORSE = 1.1
+"""How many times LeRobot's mean distance from the pictures given this project's may be, where each encodes them."""
+
+
+class PeerError(RuntimeError):
+    """LeRobot did not run. The message holds the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest of each kind, 0 where all are equal. pictures: in levels of 0 to 255.
+
+    statistics, pixel_statistics: of numbers and of pictures, relative to the feature's range. wrong: what is missing or
+    differs altogether.
+    """
+
+    columns: float
+    pictures: int
+    statistics: float
+    pixel_statistics: float
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        few = self.statistics <= STATISTICS_TOLERANCE and self.pixel_statistics <= PIXEL_TOLERANCE
+        return not self.wrong and self.columns == 0 and self.pictures == 0 and few
+
+
+def difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> Difference:
+    """Of what both read."""
+    wrong = [f"{name} is only in one" for name in sorted(set(ours) ^ set(theirs))]
+    columns = statistics = pixels = 0.0
+    pictures = 0
+    for name in sorted(set(ours) & set(theirs)):
+        here, there = ours[name], theirs[name]
+        if here.shape != there.shape:
+            wrong.append(f"{name}: {here.shape} here, {there.shape} in LeRobot")
+        elif here.dtype.kind in "UOb":
+            wrong += [] if np.array_equal(here, there) else [f"{name} differs"]
+        elif here.dtype == np.uint8:
+            pictures = max(pictures, int(np.abs(here.astype(int) - there.astype(int)).max()))
+        elif name.startswith("stats/"):
+            _, feature, kind = name.split("/")
+            low, high = theirs[f"stats/{feature}/min"], theirs[f"stats/{feature}/max"]
+            found = float((np.abs(here - there) / np.maximum(high - low, 1e-6)).max()) if kind != "count" else 0.0
+            wrong += [f"{name} differs"] if kind == "count" and not np.array_equal(here, there) else []
+            if "images" in feature:
+                pixels = max(pixels, found)
+            else:
+                statistics = max(statistics, found)
+        else:
+            columns = max(columns, float(np.abs(here.astype(float) - there.astype(float)).max()))
+    return Difference(columns, pictures, statistics, pixels, tuple(wrong))
+
+
+def run_peer(python: Path, *arguments: str | Path) -> None:
+    """Runs lerobot_dataset_peer.py. Raises PeerError."""
+    # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
+    own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    with tempfile.TemporaryDirectory() as cache:
+        environment["HF_HOME"] = cache  # nothing of an earlier dataset of this name
+        command = [str(python), str(PEER_SCRIPT), *map(str, arguments)]
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
+    if done.returncode:
+        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Writes datasets below `work` and reads each with both."""
+
+    python: Path
+    seed: int
+    work: Path
+
+    def written_here(self, codec: str) -> Path:
+        root = self.work / f"here_{codec}"
+        write_here(root, made_arrays(self.seed, LENGTHS), codec)
+        return root
+
+    def written_by_lerobot(self, codec: str) -> Path:
+        return self._peer_writes("create", self.work / f"lerobot_{codec}", LENGTHS, codec)
+
+    def continued_by_lerobot(self) -> Path:
+        return self._peer_writes("resume", self.written_here("h264"), FURTHER, "h264")
+
+    def continued_here(self) -> Path:
+        root = self.written_by_lerobot("h264")
+        write_here(root, made_arrays(self.seed + 1, FURTHER), "h264")
+        return root
+
+    def interrupted(self) -> Path:
+        """All files of a further commit but the last, as a power cut before it leaves them."""
+        root = self.written_here("h264")
+        before = (root / "meta" / "info.json").read_text()
+        write_here(root, made_arrays(self.seed + 1, FURTHER), "h264")
+        (root / "meta" / "info.json").write_text(before)
+        return root
+
+    def chosen(self) -> Path:
+        source = open_dataset(self.written_by_lerobot("libsvtav1"))
+        copy_episodes([(source, [2, 0])], self.work / "chosen")
+        return self.work / "chosen"
+
+    def converted_from_21_by_lerobot(self) -> Path:
+        root = self.work / "old"
+        write_version_21(open_dataset(self.written_here("av1")), root)
+        run_peer(self.python, "convert", root)
+        return root
+
+    def converted_from_21_here(self) -> Path:
+        source, old, root = open_dataset(self.written_here("av1")), self.work / "old", self.work / "new"
+        write_version_21(source, old)
+        copy_episodes([(open_dataset(old), range(len(source.episodes)))], root)
+        return root
+
+    def of(self, root: Path) -> Difference:
+        """What both read of a folder. Raises PeerError, DatasetError."""
+        output = self.work / "read.npz"
+        run_peer(self.python, "read", root, output, "--horizon", str(HORIZON))
+        return difference(read_here(root, HORIZON), dict(np.load(output, allow_pickle=False)))
+
+    def same_arrays(self) -> Difference:
+        """What each writes of the same arrays: rows, tasks, its own statistics. Each encodes the pictures, so only how
+        near both are to the pictures given is compared.
+        """
+        roots = self.written_here("av1"), self.written_by_lerobot("libsvtav1")
+        here, there = (read_here(root, HORIZON) for root in roots)
+        given, wrong = made_arrays(self.seed, LENGTHS), []
+        for camera in [name for name, values in here.items() if values.dtype == np.uint8]:
+            wanted = given[camera].transpose(0, 3, 1, 2).astype(int)
+            ours, theirs = (float(np.abs(found.pop(camera) - wanted).mean()) for found in (here, there))
+            if ours > WORSE * theirs:
+                wrong.append(f"{camera}: {ours:.1f} levels from the pictures given, LeRobot's {theirs:.1f}")
+        found = difference(here, there)
+        return replace(found, wrong=(*found.wrong, *wrong))
+
+    def _peer_writes(self, what: str, root: Path, lengths: tuple[int, ...], codec: str) -> Path:
+        arrays = self.work / "arrays.npz"
+        input_of_lerobot(made_arrays(self.seed + (what == "resume"), lengths), arrays)
+        run_peer(self.python, what, root, arrays, "--codec", codec)
+        return root
+
+
+CASES: dict[str, Callable[[Comparison], Path]] = {
+    "written here, av1": lambda c: c.written_here("av1"),
+    "written here, h264": lambda c: c.written_here("h264"),
+    "written by LeRobot, av1": lambda c: c.written_by_lerobot("libsvtav1"),
+    "written by LeRobot, h264": lambda c: c.written_by_lerobot("h264"),
+    "begun here, continued by LeRobot": Comparison.continued_by_lerobot,
+    "begun by LeRobot, continued here": Comparison.continued_here,
+    "interrupted before info.json": Comparison.interrupted,
+    "episodes chosen of LeRobot's": Comparison.chosen,
+    "v2.1 written here, converted by LeRobot": Comparison.converted_from_21_by_lerobot,
+    "v2.1 written here, converted here": Comparison.converted_from_21_here,
+}
+
+
+def compare(python: Path, seed: int) -> list[str]:
+    """Prints a row a case. Returns the names of those that differ. Raises PeerError, DatasetError."""
+    print("| dataset | columns | pictures | statistics | of pictures | |\n|---|---|---|---|---|---|", flush=True)
+    failed = []
+    for name, make in [*CASES.items(), ("same arrays, written by each", None)]:
+        with tempfile.TemporaryDirectory() as work:
+            comparison = Comparison(python, seed, Path(work))
+            found = comparison.of(make(comparison)) if make else comparison.same_arrays()
+        failed += [] if found.equal else [name]
+        verdict = "equal" if found.equal else "DIFFERENT " + "; ".join(found.wrong)
+        print(
+            f"| {name} | {found.columns:g} | {found.pictures} | {found.statistics:.1e} | {found.pixel_statistics:.1e} "
+            f"| {verdict} |",
+            flush=True,
+        )
+    return failed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", type=Path, required=True, help="python of an environment with lerobot 0.6.1")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(argv)
+    try:
+        failed = compare(options.peer, options.seed)
+    except PeerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"DIFFERENT: {', '.join(failed)}" if failed else "equal")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
