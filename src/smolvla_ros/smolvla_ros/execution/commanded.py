@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from smolvla_ros.execution.safety import MotionLimits
-from smolvla_ros.execution.trajectory import Trajectory, stop_from, through_rows
+from smolvla_ros.execution.trajectory import Trajectory, stop_from
+from smolvla_ros.execution.within_limits import LimitedMotion, motion_within
 
 # an arm at rest comes closer than this to where it was some time before, unless somebody else moved it
 TOLERANCE_RAD = 0.1
@@ -37,10 +38,12 @@ class CommandedMotion:
             return measured, np.zeros_like(measured)
         return self._trajectory.sample(now_s)
 
-    def follow(self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray) -> Trajectory:
-        """Through rows (rows, joints) that lie inside the limits."""
+    def follow(self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray) -> LimitedMotion:
+        """Through rows (rows, joints) as near as the limits allow."""
+        motion = motion_within(now_s, *self.state(now_s, measured), times_s, rows, self._limits)
         self.holding = False
-        return self._send(through_rows(now_s, *self.state(now_s, measured), times_s, rows, self._limits))
+        self._send(motion.trajectory)
+        return motion
 
     def hold(self, now_s: float, measured: np.ndarray) -> Trajectory:
         self.holding = True

@@ -26,7 +26,9 @@ class ArrivedChunk:
 
 @dataclass(frozen=True)
 class Request:
-    """What a ChunkRequest carries. committed (rows, joints): row j for committed_start_s + j * step_s."""
+    """What a ChunkRequest carries. committed (rows, joints): all that is queued, row j for committed_start_s +
+    j * step_s; the first delay_rows will be executed before an answer can arrive.
+    """
 
     id: int
     reason: Reason

@@ -19,7 +19,7 @@ from smolvla_ros.execution.commanded import CommandedMotion
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.requests import Reason, RequestGate
-from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns, limit_motion
+from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.trajectory import Trajectory
 
@@ -307,11 +307,11 @@ class ChunkExecutor:
         # a row closer than half a step would ask for the whole change at once: the ones after it do
         far = times - now_s > 0.5 * self.step_s
         far[-1], times[-1] = True, max(times[-1], now_s + SHORTEST_INTERVAL_S)
-        start = self.motion.state(now_s, self._measured)
-        rows[far], changed = limit_motion(times[far], rows[far], now_s, *start, self.limits)
-        self.counts.rows_clamped += changed
+        motion = self.motion.follow(now_s, self._measured, times[far], rows[far])
+        rows[far] = motion.rows
+        self.counts.rows_clamped += motion.changed
         self.timeline.replace(rows)
-        return self.motion.follow(now_s, self._measured, times[far], rows[far])
+        return motion.trajectory
 
     def _hold(self, now_s: float) -> Trajectory | None:
         """A trajectory to rest, once."""
@@ -324,18 +324,16 @@ class ChunkExecutor:
         due = self.gate.next_request(now_s, len(self.timeline), self.horizon)
         if due is None:
             return None
-        times, rows = self.timeline.rows()
         expected_s = self.latency.quantile_s(self.settings.latency_quantile)
-        delay = int(np.ceil(expected_s / self.step_s)) if self.step_s else 0
-        committed = rows[:delay]
+        committed = self.timeline.rows_every(self.step_s)
         return Request(
             id=due[0],
             reason=due[1],
             instruction=self.instruction,
             reset=not self.horizon,  # until a chunk has come: the first request may have been lost
-            queued_rows=len(rows),
-            delay_rows=delay,
-            committed_start_s=float(times[0]) if len(committed) else now_s,
+            queued_rows=len(self.timeline),
+            delay_rows=int(np.ceil(expected_s / self.step_s)) if self.step_s else 0,
+            committed_start_s=self.timeline.start_s if len(committed) else now_s,
             step_s=self.step_s,
             committed=committed,
             expected_latency_s=expected_s,

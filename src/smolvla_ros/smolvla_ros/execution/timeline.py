@@ -1,8 +1,8 @@
 """The timeline: rows of joint positions, each for a time, kept in order whatever order chunks arrive in.
 
-Row k of a chunk is for its observation's stamp + k * step. Rows whose time is past are late and dropped; of two rows
-for the same time the one seen later wins. The newest chunk is the whole future from its first row on: what an
-older chunk said beyond its end is dropped, so that the timeline never has a hole.
+Row k of a chunk is for its observation's stamp + k * step. Rows whose time is past are late and dropped; where the
+rows of two chunks are for the same time, an overlap rule says what becomes of them. The newest chunk is the whole
+future from its first row on: what an older one said beyond its end is dropped, so that the timeline never has a hole.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from smolvla_ros.execution.overlap import Overlap
+from smolvla_ros.execution.spline import spline_through
+
+WHOLE_ROW = 1e-3
 
 
 class ChunkRejected(ValueError):
@@ -25,18 +30,27 @@ class Landing:
 
 
 class Timeline:
-    """State: the rows still to come, and the stamp of the newest observation that made one of them."""
+    """State: the rows still to come and the one before them, how many chunks each row is made of, and the stamp of the
+    newest observation that made one of them.
+    """
 
-    def __init__(self, joints: int) -> None:
+    def __init__(self, joints: int, overlap: Overlap | None = None) -> None:
+        """Without an overlap rule the newest chunk wins."""
         self._joints = joints
+        self._overlap = overlap or Overlap(("latest",) * joints)
         self._times: np.ndarray
         self._positions: np.ndarray
+        self._past_times: np.ndarray
+        self._past_positions: np.ndarray
+        self._chunks: np.ndarray
         self.flush()
 
     def flush(self) -> None:
         """Forgets all rows, and which observation was the newest."""
         self._times = np.empty(0)
         self._positions = np.empty((0, self._joints))
+        self._chunks = np.empty(0, dtype=int)
+        self._past_times, self._past_positions = self._times, self._positions
         self._newest_observation_s = -np.inf
 
     def land(self, observation_s: float, step_s: float, positions: np.ndarray, now_s: float) -> Landing:
@@ -54,15 +68,23 @@ class Timeline:
             raise ChunkRejected(f"all {late} rows are past: the last was for {now_s - times[-1]:.3f} s ago")
         # half a step before the first new row, so that no two rows demand a move in next to no time
         kept = self._times < times[late] - 0.5 * step_s
+        rows, chunks = self._combined(times[late:], positions[late:], step_s)
         self._times = np.concatenate([self._times[kept], times[late:]])
-        self._positions = np.concatenate([self._positions[kept], positions[late:]])
+        self._positions = np.concatenate([self._positions[kept], rows])
+        self._chunks = np.concatenate([self._chunks[kept], chunks])
         self._newest_observation_s = observation_s
         return Landing(late, len(positions) - late)
 
     def advance(self, now_s: float) -> int:
         """Takes off the rows whose time has come; returns how many."""
         executed = int(np.searchsorted(self._times, now_s, side="right"))
-        self._times, self._positions = self._times[executed:], self._positions[executed:]
+        if executed:
+            self._past_times, self._past_positions = (
+                self._times[executed - 1 :][:1],
+                self._positions[executed - 1 :][:1],
+            )
+            self._times, self._positions = self._times[executed:], self._positions[executed:]
+            self._chunks = self._chunks[executed:]
         return executed
 
     def replace(self, positions: np.ndarray) -> None:
@@ -75,10 +97,39 @@ class Timeline:
         """Times (rows,) and positions (rows, joints) still to come."""
         return self._times.copy(), self._positions.copy()
 
+    def rows_every(self, step_s: float) -> np.ndarray:
+        """The rows (rows, joints) to come, at the first one's time + j * step: chunks may be out of step."""
+        if not len(self):
+            return self._positions
+        count = int((self.end_s - self._times[0]) / step_s + WHOLE_ROW) + 1
+        return spline_through(self._times, self._positions, self._times[0] + step_s * np.arange(count))
+
     def __len__(self) -> int:
         return len(self._times)
+
+    @property
+    def start_s(self) -> float:
+        """Time of the next row; inf where there is none."""
+        return float(self._times[0]) if len(self._times) else np.inf
 
     @property
     def end_s(self) -> float:
         """Time of the last row; -inf where there is none."""
         return float(self._times[-1]) if len(self._times) else -np.inf
+
+    def _combined(self, times: np.ndarray, rows: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """New rows together with what is there for their times, and how many chunks each is made of."""
+        chunks = np.ones(len(times), dtype=int)
+        shared = times <= self.end_s
+        if not shared.any():
+            return rows, chunks
+        old_times = np.concatenate([self._past_times, self._times])
+        at = np.maximum(times[shared], old_times[0])
+        old = spline_through(old_times, np.concatenate([self._past_positions, self._positions]), at)
+        old_chunks = self._chunks[np.searchsorted(self._times, at, side="left")]
+        start_s = times[0] - step_s
+        share = self._overlap.new_shares(old_chunks, times[shared] - start_s, self.end_s - start_s)
+        rows = rows.copy()
+        rows[shared] = old + share * (rows[shared] - old)
+        chunks[shared] += old_chunks
+        return rows, chunks

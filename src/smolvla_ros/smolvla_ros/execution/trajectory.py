@@ -1,9 +1,9 @@
 """Rows to a trajectory that joint_trajectory_controller follows smoothly.
 
 Jazzy's controller joins points that have positions alone by straight lines, points with velocities by cubics. So each
-knot gets a velocity, and the first knot is the state in motion: position and velocity are continuous over chunk
-borders. After the last row the joints brake, as the controller demands a velocity of zero at the end: a trajectory that
-nobody replaces is itself a smooth stop.
+knot gets the velocity with which these cubics are one spline, of continuous acceleration. The first knot is the state
+in motion: position and velocity are continuous over chunk borders. After the last row the joints brake, as the
+controller demands a velocity of zero at the end: a trajectory that nobody replaces is itself a smooth stop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.spline import hermite, knot_velocities
 
 SHORTEST_STOP_S = 0.05
 SHORTEST_BRAKE_S = 1e-4
@@ -37,12 +38,8 @@ class Trajectory:
             return self.positions[0], self.velocities[0]
         if time_s >= self.times_s[-1]:
             return self.positions[-1], np.zeros_like(self.velocities[-1])
-        k = int(np.searchsorted(self.times_s, time_s, side="right")) - 1
-        h = self.times_s[k + 1] - self.times_s[k]
-        u = (time_s - self.times_s[k]) / h
-        p0, p1, v0, v1 = self.positions[k], self.positions[k + 1], self.velocities[k] * h, self.velocities[k + 1] * h
-        a, b = 2 * (p0 - p1) + v0 + v1, 3 * (p1 - p0) - 2 * v0 - v1
-        return p0 + u * (v0 + u * (b + u * a)), (v0 + u * (2 * b + 3 * u * a)) / h
+        positions, velocities = hermite(self.times_s, self.positions, self.velocities, np.array([time_s]))
+        return positions[0], velocities[0]
 
 
 def through_rows(
@@ -55,20 +52,20 @@ def through_rows(
 ) -> Trajectory:
     """From a state in motion through rows (rows, joints) inside the limits, then to rest.
 
-    Inner velocities are the derivative of the parabola through a row and its two neighbours, made smaller where the
-    cubic would leave the position limits between two rows.
+    Velocities are a C2 spline's, made smaller where its cubics would leave the position limits between two rows, or a
+    row be passed faster than the velocity limit. The last is the derivative of the parabola through the last three.
     """
     times = np.concatenate([[start_s], times_s])
     positions = np.concatenate([position[None], rows])
     interval = np.diff(times)[:, None]
     slope = np.diff(positions, axis=0) / interval
-    velocities = np.concatenate([velocity[None], slope])
-    velocities[1:-1] = (slope[:-1] * interval[1:] + slope[1:] * interval[:-1]) / (interval[:-1] + interval[1:])
+    bend = (slope[-1] - slope[-2]) / (interval[-1] + interval[-2]) if len(rows) > 1 else np.zeros_like(velocity)
+    velocities = knot_velocities(times, positions, velocity, slope[-1] + bend * interval[-1])
     # A cubic lies in the hull of its Bezier points, which are a third of the interval away along the velocities.
     above, below = 3 * (limits.upper - rows), 3 * (rows - limits.lower)
     after = np.concatenate([interval[1:], interval[-1:]])
-    fastest = np.minimum(above / after, below / interval)
-    slowest = -np.minimum(below / after, above / interval)
+    fastest = np.minimum(limits.velocity, np.minimum(above / after, below / interval))
+    slowest = -np.minimum(limits.velocity, np.minimum(below / after, above / interval))
     velocities[1:] = np.clip(velocities[1:], slowest, fastest)
     if np.abs(velocities[-1]).max() <= AT_REST_RAD_S:
         velocities[-1] = 0.0

@@ -30,8 +30,9 @@ class Observation:
     """One look at the world, in SI units and the embodiment file's joint order.
 
     stamp_s: stamp of the oldest part. images: camera name -> (height, width, 3) uint8 RGB.
-    positions: (joints,) rad. committed: (rows, joints) rad that will be executed meanwhile, row j for
-    committed_start_s + j * the step that was asked with; None where nothing is queued.
+    positions: (joints,) rad. committed: (rows, joints) rad that are queued, row j for
+    committed_start_s + j * the step that was asked with; None where nothing is. The first delay_rows will be executed
+    meanwhile; the others are what the new chunk takes the place of.
     objects: the simulator's ground truth by name ("red cube"); None on a real arm.
     """
 

@@ -1,4 +1,4 @@
-"""The rows that the arm executes meanwhile, as the model's own numbers: what a new chunk goes on from."""
+"""The rows that are queued, as the model's own numbers: what a new chunk goes on from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def guidance_of(
     action: Normalizer,
     chunk: int,
     width: int,
-    horizon: int = 10,
+    soft_rows: int = 10,
     schedule: str = "linear",
     max_weight: float = 10.0,
     jacobian: str = "identity",
@@ -31,7 +31,8 @@ def guidance_of(
 
     Its row k is for the observation's stamp + k * step_s, between committed rows where the clocks are out of step:
     committed rows before the stamp fall away; where the first is after the stamp, the rows until then, which the arm
-    has done already, are held at it. Nothing is made up after the last: there is no row beyond it.
+    has done already, are held at it. Nothing is made up after the last: there is no row beyond it. It agrees with the
+    rows that will be executed meanwhile, and less and less with the soft_rows behind them.
     Raises PolicyRefusal where the committed rows are not finite angles of this robot's joints.
     """
     committed = observation.committed
@@ -48,7 +49,9 @@ def guidance_of(
     at = np.arange(rows) + ahead
     radians = np.stack([np.interp(at, np.arange(len(committed)), joint) for joint in committed.T], axis=1)
     values = torch.from_numpy(units.from_radians(radians)).float()
-    return Guidance(_padded(action.forward(values), width)[None], delay, horizon, schedule, max_weight, jacobian)
+    return Guidance(
+        _padded(action.forward(values), width)[None], delay, delay + soft_rows, schedule, max_weight, jacobian
+    )
 
 
 def _whole_if_near(rows: float) -> float:

@@ -140,7 +140,7 @@ class ScriptedPolicy:
 
     def _continue_from(self, observation: Observation) -> Motion:
         """A motion that begins where what is being executed ends, or where the arm is."""
-        committed = observation.committed
+        committed = _executed_meanwhile(observation)
         if committed is not None and len(committed):
             off = np.abs(committed[0] - observation.positions)
             off[GRIPPER] = 0.0
@@ -162,11 +162,15 @@ class ScriptedPolicy:
         return committed[-1]
 
 
+def _executed_meanwhile(observation: Observation) -> np.ndarray | None:
+    return None if observation.committed is None else observation.committed[: observation.delay_rows]
+
+
 def _keep_committed(
     positions: np.ndarray, times_s: np.ndarray, observation: Observation, step_s: float, plan_start_s: float
 ) -> None:
     """Rows before the plan's start are those that will be executed anyway."""
-    committed = observation.committed
+    committed = _executed_meanwhile(observation)
     if committed is None or not len(committed):
         return
     committed_s = observation.committed_start_s + step_s * np.arange(len(committed))

@@ -97,12 +97,12 @@ def test_chunks_are_asked_for_at_the_threshold(bench: Bench) -> None:
     assert not any(request.reset for request in bench.requests[1:])
 
 
-def test_a_request_carries_the_rows_that_will_be_executed_meanwhile(bench: Bench) -> None:
+def test_a_request_carries_the_rows_that_will_be_executed_meanwhile_and_those_behind_them(bench: Bench) -> None:
     bench.run(3.0)
     request = bench.requests[-1]
-    assert request.delay_rows == int(np.ceil(request.expected_latency_s / STEP_S)) > 0
-    assert len(request.committed) == request.delay_rows
-    times = request.committed_start_s + STEP_S * np.arange(request.delay_rows)
+    assert 0 < request.delay_rows == int(np.ceil(request.expected_latency_s / STEP_S)) < len(request.committed)
+    assert len(request.committed) == pytest.approx(request.queued_rows, abs=1)
+    times = request.committed_start_s + STEP_S * np.arange(len(request.committed))
     np.testing.assert_allclose(request.committed, bench.wave(times), atol=5e-3)
 
 

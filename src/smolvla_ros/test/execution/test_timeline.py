@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smolvla_ros.execution.overlap import OVERLAPS, Overlap
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 
 STEP_S = 0.1
@@ -64,9 +65,9 @@ arrivals = st.lists(
 )
 
 
-@given(arrivals)
-def test_whatever_arrives_rows_are_executed_once_in_order_and_without_a_hole(arrived: list) -> None:
-    timeline = Timeline(1)
+@given(arrivals, st.sampled_from(OVERLAPS))
+def test_whatever_arrives_rows_are_executed_once_in_order_and_without_a_hole(arrived: list, rule: str) -> None:
+    timeline = Timeline(1, Overlap((rule,)))
     events = [
         (observation + delay, observation, count)
         for observation, delay, count, twice in arrived
@@ -83,14 +84,15 @@ def test_whatever_arrives_rows_are_executed_once_in_order_and_without_a_hole(arr
         if not count:
             continue
         try:
-            timeline.land(observation, STEP_S, rows(count), now)
+            timeline.land(observation, STEP_S, rows(count, observation), now)
         except ChunkRejected:
             continue
-        times, _ = timeline.rows()
+        times, values = timeline.rows()
         assert times[0] > now
         gaps = np.diff(times)
         assert np.all(gaps > 0.499 * STEP_S)
         assert np.all(gaps < 1.501 * STEP_S)
+        assert np.isfinite(values).all()
     assert executed == sorted(set(executed))
 
 
@@ -103,3 +105,81 @@ def test_replaced_rows_keep_their_times() -> None:
     assert set(positions[:, 0]) == {7.0}
     with pytest.raises(ValueError, match="expected positions of shape"):
         timeline.replace(rows(2))
+
+
+def overlapped(rule: str, new: float = 1.0, phase: float = 0.0, **settings: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values after a chunk of 0 for 0 to 1.9 s met one of `new`, observed at 0.5 s, at 1 s."""
+    timeline = Timeline(1, Overlap((rule,), **settings))
+    timeline.land(0.0, STEP_S, rows(20, 0.0), now_s=-1.0)
+    timeline.advance(1.0 - 1e-9)
+    timeline.land(0.5 + phase, STEP_S, rows(20, new), now_s=1.0 - 1e-9)
+    times, values = timeline.rows()
+    return times, values[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "share"), [("latest", 1.0), ("weighted_average", 0.7), ("average", 0.5), ("conservative", 0.3)]
+)
+@pytest.mark.parametrize("phase", [0.0, 0.03])
+def test_rows_of_two_chunks_are_combined_and_those_of_one_are_not(rule: str, share: float, phase: float) -> None:
+    times, values = overlapped(rule, phase=phase)
+    np.testing.assert_allclose(np.diff(times), STEP_S)
+    both = times <= 1.9 + 1e-9
+    np.testing.assert_allclose(values[both], share, atol=1e-9)
+    np.testing.assert_array_equal(values[~both], 1.0)
+    assert both.sum() == pytest.approx(10, abs=1)
+
+
+def test_a_cross_fade_ends_after_its_time_or_where_the_older_chunk_ends() -> None:
+    for duration_s, end_s in ((0.5, 1.4), (9.0, 1.9)):
+        times, values = overlapped("cross_fade", cross_fade_s=duration_s)
+        assert 0 < values[0] < 0.2
+        assert np.all(np.diff(values) >= 0)
+        np.testing.assert_allclose(values[times > end_s - 1e-6], 1.0)
+        assert np.all(values[times < end_s - 0.05] < 1.0)
+
+
+def test_a_temporal_ensemble_weighs_every_chunk_as_acts_formula_does() -> None:
+    """Not only the newest against the rest: the weights of all chunks that cover a row are exp(-m i), 0 the oldest."""
+    timeline = Timeline(1, Overlap(("temporal_ensemble",), ensemble_coefficient=0.5))
+    chunks = [3.0, -1.0, 7.0, 2.0]
+    for number, value in enumerate(chunks):
+        timeline.land(0.1 * number, STEP_S, rows(20, value), now_s=0.1 * number - 0.05)
+    times, values = timeline.rows()
+    weights = np.exp(-0.5 * np.arange(4))
+    np.testing.assert_allclose(values[(times > 0.25) & (times < 1.95), 0], weights @ chunks / weights.sum())
+    np.testing.assert_allclose(values[-1, 0], 2.0)
+
+
+def test_a_joint_may_have_a_rule_of_its_own() -> None:
+    """A gripper half way between two opinions holds nothing."""
+    timeline = Timeline(2, Overlap(("average", "latest")))
+    timeline.land(0.0, STEP_S, np.zeros((20, 2)), now_s=-1.0)
+    timeline.land(0.1, STEP_S, np.ones((20, 2)), now_s=0.1)
+    np.testing.assert_allclose(timeline.rows()[1][5], [0.5, 1.0])
+
+
+def test_chunks_out_of_step_are_compared_at_the_same_times() -> None:
+    """Two chunks that say the same say so in the mean as well, wherever their rows lie."""
+    timeline = Timeline(1, Overlap(("average",)))
+    for observation_s in (0.0, 0.53, 1.17):
+        timeline.advance(observation_s)
+        chunk_s = observation_s + STEP_S * np.arange(30)
+        timeline.land(observation_s, STEP_S, np.sin(3 * chunk_s)[:, None], now_s=observation_s)
+    times, values = timeline.rows()
+    np.testing.assert_allclose(values[:, 0], np.sin(3 * times), atol=2e-3)
+
+
+def test_queued_rows_are_told_on_an_even_clock() -> None:
+    timeline = Timeline(1)
+    assert timeline.rows_every(STEP_S).shape == (0, 1)
+    for observation_s, now_s in ((0.0, -1.0), (0.53, 0.1)):
+        timeline.land(observation_s, STEP_S, (observation_s + STEP_S * np.arange(10))[:, None], now_s)
+    told = timeline.rows_every(STEP_S)
+    np.testing.assert_allclose(told[:, 0], timeline.start_s + STEP_S * np.arange(len(told)), atol=1e-9)
+    assert timeline.end_s - STEP_S < told[-1, 0] <= timeline.end_s
+
+
+def test_a_rule_that_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"expected one of latest, weighted_average, .* found 'median'"):
+        Overlap(("median",))

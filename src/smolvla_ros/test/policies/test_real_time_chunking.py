@@ -92,3 +92,11 @@ def test_nothing_committed_guides_nothing() -> None:
 def test_rows_that_are_no_angles_of_this_robot_are_refused(committed: np.ndarray) -> None:
     with pytest.raises(PolicyRefusal, match="committed: expected rows of 6 finite angles"):
         guidance_of(replace(observed(), committed=committed), STEP_S, UNITS, NORMALIZER, 50, 32)
+
+
+@pytest.mark.parametrize("delay", [0, 3, 25])
+def test_rows_behind_those_executed_meanwhile_are_held_to_less_and_less(delay: int) -> None:
+    """However long the answer takes: a horizon from the chunk's first row on would end before a long delay does."""
+    found = guidance(observed(rows=45, delay=delay))
+    assert (found.delay, found.horizon) == (delay, delay + 10)
+    assert found.previous.shape[1] == 45

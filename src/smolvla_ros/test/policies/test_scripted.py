@@ -121,6 +121,19 @@ def test_a_plan_made_in_motion_continues_the_rows_that_are_being_executed(delay)
     assert np.abs(following.positions[-1] - first.positions[-1]).max() > 0.1
 
 
+def test_rows_behind_those_executed_meanwhile_are_no_part_of_the_way():
+    """Only the first delay_rows will be executed; what is queued behind them is for a cube that is elsewhere now."""
+    policy = ScriptedPolicy(ROBOT)
+    first = policy.infer(look())
+    moved = scene(red_cube=(0.22, -0.01, 0.0125), blue_cube=(0.16, 0.06, 0.0125))
+
+    def following(rows: int) -> np.ndarray:
+        queued = {"committed": first.positions[18 : 18 + rows], "committed_start_s": 18 * STEP_S, "delay_rows": 8}
+        return ScriptedPolicy(ROBOT).infer(look(18 * STEP_S, first.positions[16], moved, **queued)).positions
+
+    np.testing.assert_allclose(following(30), following(8), atol=1e-9)
+
+
 def test_a_cube_that_lies_in_its_box_needs_only_the_way_home():
     done = scene(red_cube=(0.165, -0.150, 0.0145))
     policy = ScriptedPolicy(ROBOT)
