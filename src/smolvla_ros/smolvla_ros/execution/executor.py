@@ -15,20 +15,23 @@ from enum import IntEnum
 
 import numpy as np
 
+from smolvla_ros.execution.acceptance import CLOCK_TOLERANCE_S, acceptable_rows, check_task
 from smolvla_ros.execution.commanded import CommandedMotion
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.requests import Reason, RequestGate
-from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns
+from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.settings import ExecutorSettings
+from smolvla_ros.execution.threshold import safe_threshold, starvation_warning
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.trajectory import Trajectory
 
-# how far a stamp may lie in the future, and the clock go back, without a word
-CLOCK_TOLERANCE_S = 0.1
 SHORTEST_INTERVAL_S = 1e-3
 # an arm rests that has stayed this close to one place for this long
 REST_RAD = 0.02
 REST_S = 0.2
+# fewer latencies say nothing: a policy's first chunk is often its slowest
+ENOUGH_LATENCIES = 5
 
 
 class Mode(IntEnum):
@@ -42,18 +45,6 @@ class Mode(IntEnum):
     EMERGENCY_STOP = 5
 
 
-@dataclass(frozen=True)
-class ExecutorSettings:
-    """Times in s. max_jump_rad: how far a chunk's first row may lie from where the arm is."""
-
-    threshold: float = 0.7
-    request_timeout_s: float = 5.0
-    joint_state_timeout_s: float = 0.3
-    observation_timeout_s: float = 5.0
-    max_jump_rad: float = 1.0
-    latency_quantile: float = 0.9
-
-
 @dataclass
 class ChunkExecutor:
     """State: the timeline, what the controller has been told, the task, and the latched stops."""
@@ -62,12 +53,12 @@ class ChunkExecutor:
     settings: ExecutorSettings = field(default_factory=ExecutorSettings)
 
     def __post_init__(self) -> None:
-        self.timeline = Timeline(len(self.limits.names))
+        self.timeline = Timeline(len(self.limits.names), self.settings.overlap_of(self.limits.names))
         self.gate = RequestGate(self.settings.threshold, self.settings.request_timeout_s)
         self.latency = LatencyWindow()
         self.counts = TaskCounts()
         self.motion = CommandedMotion(self.limits)
-        self.mode, self.reason = Mode.IDLE, "no task"
+        self.mode, self.reason, self.warning = Mode.IDLE, "no task", ""
         self.instruction, self.policy = "", ""
         self.horizon, self.step_s = 0, 0.0
         self.paused = self.stopped = False
@@ -76,6 +67,7 @@ class ChunkExecutor:
         self._task_start_s = self._last_tick_s = 0.0
         self._measured: np.ndarray | None = None
         self._measured_s = -np.inf
+        self._asked_from: np.ndarray | None = None
         self._joint_state_fault = self._policy_fault = ""
         self._blind = False
         self._rest: np.ndarray | None = None
@@ -90,7 +82,7 @@ class ChunkExecutor:
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
-        self._policy_fault, self._held_since_s = "", None
+        self._policy_fault, self.warning, self._held_since_s = "", "", None
         self.gate.restart()
         if flush:
             self._drop_rows()
@@ -166,6 +158,7 @@ class ChunkExecutor:
         self.counts.rows_late += late
         self.horizon, self.step_s, self.policy = len(chunk.positions), chunk.step_s, chunk.policy
         self._policy_fault, self._new_rows = "", True
+        self._judge_latency()
 
     def tick(self, now_s: float) -> Commands:
         """Moves on to now and says what to publish. Call it at a steady rate, faster than the chunks' rows."""
@@ -278,23 +271,22 @@ class ChunkExecutor:
             raise ChunkRejected(self._blindness(now_s))
         if not self._may_move or self._measured is None:
             raise ChunkRejected("the arm is held, or has no task")
-        if chunk.instruction != self.instruction:
-            raise ChunkRejected(f"instruction: expected '{self.instruction}', found '{chunk.instruction}'")
-        if 0 < chunk.request_id < self.gate.first_id:
-            raise ChunkRejected(f"it answers request {chunk.request_id} of the task before")
-        columns = joint_columns(self.limits.names, chunk.joint_names)
-        check_rows(chunk.positions, chunk.step_s, self.limits)
-        age_s = now_s - chunk.observation_s
-        if age_s < -CLOCK_TOLERANCE_S:
-            raise ChunkRejected(f"observation: {-age_s:.2f} s in the future: do the clocks agree?")
-        if age_s > self.settings.observation_timeout_s:
-            raise ChunkRejected(
-                f"observation: expected at most {self.settings.observation_timeout_s:g} s old, found {age_s:.2f} s"
-            )
-        positions = np.asarray(chunk.positions, dtype=float)[:, columns]
-        first = min(max(0, int(np.floor(age_s / chunk.step_s)) + 1), len(positions) - 1)
-        check_jump(positions[first], self._measured, self.settings.max_jump_rad, self.limits)
+        check_task(chunk, self.instruction, self.gate.first_id)
+        positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings)
         return self.timeline.land(chunk.observation_s, chunk.step_s, positions, now_s).late
+
+    def _judge_latency(self) -> None:
+        """Whether chunks come soon enough that the arm need not stop between them, and when to ask for that."""
+        if len(self.latency) < ENOUGH_LATENCIES:
+            return
+        timing = self._expected_latency_s, self.horizon, self.step_s
+        if self.settings.auto_threshold:
+            self.gate.threshold = safe_threshold(*timing)
+        self.warning = starvation_warning(*timing, self.gate.threshold)
+
+    @property
+    def _expected_latency_s(self) -> float:
+        return self.latency.quantile_s(self.settings.latency_quantile)
 
     def _follow(self, now_s: float) -> Trajectory | None:
         """The trajectory through all rows to come, once after rows have landed; a hold where they were dropped."""
@@ -321,10 +313,11 @@ class ChunkExecutor:
         return self.motion.hold(now_s, self._measured)
 
     def _request(self, now_s: float) -> Request | None:
-        due = self.gate.next_request(now_s, len(self.timeline), self.horizon)
+        due = self.gate.next_request(now_s, len(self.timeline), self.horizon, self._as_last_asked())
         if due is None:
             return None
-        expected_s = self.latency.quantile_s(self.settings.latency_quantile)
+        self._asked_from = self._measured
+        expected_s = self._expected_latency_s
         committed = self.timeline.rows_every(self.step_s)
         return Request(
             id=due[0],
@@ -338,3 +331,9 @@ class ChunkExecutor:
             committed=committed,
             expected_latency_s=expected_s,
         )
+
+    def _as_last_asked(self) -> bool:
+        """Whether the arm is where it was at the last request, so that the answer would be the same."""
+        if self._asked_from is None or self._measured is None:
+            return False
+        return bool(np.all(np.abs(self._measured - self._asked_from) < self.settings.similarity_rad))

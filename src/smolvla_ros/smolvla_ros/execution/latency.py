@@ -6,9 +6,12 @@ from collections import deque
 
 import numpy as np
 
+HALF_LIFE = 20
+"""After so many chunks a measurement counts half: a spike at start is soon out of a high quantile."""
+
 
 class LatencyWindow:
-    """The last `size` measurements, s. A spike at start is forgotten after `size` chunks."""
+    """State: the last `size` measurements, s."""
 
     def __init__(self, size: int = 100) -> None:
         self._values: deque[float] = deque(maxlen=size)
@@ -16,13 +19,19 @@ class LatencyWindow:
     def add(self, latency_s: float) -> None:
         self._values.append(latency_s)
 
-    def clear(self) -> None:
-        self._values.clear()
+    def __len__(self) -> int:
+        return len(self._values)
 
     @property
     def last_s(self) -> float:
         return self._values[-1] if self._values else 0.0
 
     def quantile_s(self, q: float) -> float:
-        """0 before the first measurement."""
-        return float(np.quantile(np.array(self._values), q)) if self._values else 0.0
+        """The least measurement that a share q of them, by what they count, does not exceed; 0 before the first."""
+        if not self._values:
+            return 0.0
+        values = np.array(self._values)
+        order = np.argsort(values)
+        counts = 0.5 ** (np.arange(len(values))[::-1] / HALF_LIFE)
+        share = np.cumsum(counts[order]) / counts.sum()
+        return float(values[order][min(int(np.searchsorted(share, q - 1e-9)), len(values) - 1)])

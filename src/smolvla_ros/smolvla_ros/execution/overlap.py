@@ -17,11 +17,15 @@ CROSS_FADE = "cross_fade"
 OVERLAPS = (*FIXED_SHARES, TEMPORAL_ENSEMBLE, CROSS_FADE)
 
 
+class OverlapError(ValueError):
+    """A rule that there is not. The message names those that there are."""
+
+
 @dataclass(frozen=True)
 class Overlap:
     """A rule for each joint; cross_fade_s and the ensemble's coefficient are read by the rules of these names.
 
-    Raises ValueError for a rule that there is not.
+    Raises OverlapError for a rule that there is not.
     """
 
     rules: tuple[str, ...]
@@ -31,7 +35,7 @@ class Overlap:
     def __post_init__(self) -> None:
         for rule in self.rules:
             if rule not in OVERLAPS:
-                raise ValueError(f"overlap: expected one of {', '.join(OVERLAPS)}, found '{rule}'")
+                raise OverlapError(f"overlap: expected one of {', '.join(OVERLAPS)}, found '{rule}'")
 
     def new_shares(self, chunks: np.ndarray, after_s: np.ndarray, span_s: float) -> np.ndarray:
         """(rows, joints). chunks (rows,): how many older chunks a row is made of; after_s (rows,): how long after the

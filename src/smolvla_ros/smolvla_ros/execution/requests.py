@@ -1,7 +1,7 @@
 """When to ask for a chunk: threshold g of the paper (arXiv 2506.01844, asynchronous inference), one request in flight.
 
 A chunk is asked for when the rows left are at most g times the chunk's horizon. g = 0 waits until the queue is dry (the
-sequential baseline), g = 1 asks all the time. The queue does not run dry as long as g >= E[latency] / (n * step).
+sequential baseline), g = 1 asks all the time. Which g keeps the queue from running dry: threshold.py.
 """
 
 from __future__ import annotations
@@ -58,8 +58,13 @@ class RequestGate:
             if not with_rows:
                 self._not_before_s = now_s + self.retry_s
 
-    def next_request(self, now_s: float, queued: int, horizon: int) -> tuple[int, Reason] | None:
-        """Id and reason of a request to send now, which is then in flight; None where none is due."""
+    def next_request(
+        self, now_s: float, queued: int, horizon: int, nothing_new: bool = False
+    ) -> tuple[int, Reason] | None:
+        """Id and reason of a request to send now, which is then in flight; None where none is due.
+
+        Where there is nothing new to see the threshold alone is no reason; a dry queue is.
+        """
         if self.in_flight is not None:
             if now_s - self._sent_s < self.timeout_s:
                 return None
@@ -73,7 +78,7 @@ class RequestGate:
         if reason is None:
             if queued == 0:
                 reason = Reason.STARVED
-            elif queued <= self.threshold * horizon:
+            elif queued <= self.threshold * horizon and not nothing_new:
                 reason = Reason.THRESHOLD
             else:
                 return None

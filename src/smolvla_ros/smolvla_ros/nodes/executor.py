@@ -21,10 +21,12 @@ from trajectory_msgs.msg import JointTrajectory
 from smolvla_msgs.action import RunTask
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
 from smolvla_msgs.srv import FinishTask, SetInstruction
-from smolvla_ros.embodiment import EmbodimentError, load_embodiment
+from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
 from smolvla_ros.execution.exchange import ArrivedChunk, Request
-from smolvla_ros.execution.executor import ChunkExecutor, ExecutorSettings, Mode
+from smolvla_ros.execution.executor import ChunkExecutor, Mode
+from smolvla_ros.execution.overlap import OVERLAPS, OverlapError
 from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.settings import ExecutorSettings
 from smolvla_ros.execution.timeline import ChunkRejected
 from smolvla_ros.nodes.conversions import (
     diagnostics_message,
@@ -45,6 +47,17 @@ PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("rate", 50.0, "Hz; how often the queue is looked at", (10.0, 500.0)),
     Parameter("threshold", DEFAULTS.threshold, "g: a chunk is asked for at g * horizon rows left", (0.0, 1.0)),
+    Parameter("auto_threshold", DEFAULTS.auto_threshold, "take the lowest g that measured latencies allow"),
+    Parameter("similarity", DEFAULTS.similarity_rad, "rad; no chunk while all joints moved less; 0: off", (0.0, 3.2)),
+    Parameter("overlap", DEFAULTS.overlap, "rows of two chunks: " + ", ".join(OVERLAPS)),
+    Parameter("gripper_overlap", "", "the same for the gripper; empty: as overlap"),
+    Parameter("cross_fade", DEFAULTS.cross_fade_s, "s; how long cross_fade takes", (0.0, 10.0)),
+    Parameter(
+        "ensemble_coefficient",
+        DEFAULTS.ensemble_coefficient,
+        "m of temporal_ensemble: chunk i, 0 the oldest, weighs exp(-m i)",
+        (-1.0, 1.0),
+    ),
     Parameter("request_timeout", DEFAULTS.request_timeout_s, "s; a request older than this is given up", (0.1, 600.0)),
     Parameter("joint_state_timeout", DEFAULTS.joint_state_timeout_s, "s; older joint states: hold", (0.02, 10.0)),
     Parameter(
@@ -72,6 +85,12 @@ class ExecutorNode(Node):
             MotionLimits.of(embodiment),
             ExecutorSettings(
                 threshold=self._settings["threshold"],
+                auto_threshold=self._settings["auto_threshold"],
+                similarity_rad=self._settings["similarity"],
+                overlap=self._settings["overlap"],
+                joint_overlap=self._gripper_overlap(embodiment),
+                cross_fade_s=self._settings["cross_fade"],
+                ensemble_coefficient=self._settings["ensemble_coefficient"],
                 request_timeout_s=self._settings["request_timeout"],
                 joint_state_timeout_s=self._settings["joint_state_timeout"],
                 observation_timeout_s=self._settings["observation_timeout"],
@@ -82,7 +101,7 @@ class ExecutorNode(Node):
         self._ended: Future | None = None
         self._time_limit_s = 0.0
         self._ticks = 0
-        self._told_refusal = self._told_trouble = ""
+        self._told_refusal = self._told_trouble = self._told_warning = ""
         self._trajectories = self.create_publisher(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", QoSProfile(depth=1)
         )
@@ -104,6 +123,11 @@ class ExecutorNode(Node):
             cancel_callback=lambda _goal: CancelResponse.ACCEPT,
         )
         self.create_timer(1.0 / self._settings["rate"], self._tick)
+
+    def _gripper_overlap(self, embodiment: Embodiment) -> dict[str, str]:
+        """LeRobot counts a gripper from 0, closed, to 100, open."""
+        rule = self._settings["gripper_overlap"] or self._settings["overlap"]
+        return {joint.name: rule for joint in embodiment.joints if joint.lerobot_unit == "range_0_100"}
 
     # inputs
 
@@ -200,6 +224,10 @@ class ExecutorNode(Node):
             self.get_logger().info("the arm goes on")
         if headline or core.mode == Mode.RUNNING:
             self._told_trouble = headline
+        warning = core.warning.partition(":")[0]
+        if warning and warning != self._told_warning:
+            self.get_logger().warning(core.warning)
+        self._told_warning = warning
 
     def _request_message(self, request: Request) -> ChunkRequest:
         message = ChunkRequest(
@@ -315,7 +343,7 @@ class ExecutorNode(Node):
             queue_depth=len(core.timeline),
             horizon=core.horizon,
             queue_time=max(0.0, core.timeline.end_s - now_s),
-            threshold=core.settings.threshold,
+            threshold=core.gate.threshold,
             request_in_flight=core.gate.in_flight is not None,
             requests_sent=core.gate.sent,
             requests_timed_out=core.gate.timed_out,
@@ -336,8 +364,9 @@ class ExecutorNode(Node):
         if core.mode in (Mode.FAULT, Mode.EMERGENCY_STOP):
             level = DiagnosticStatus.ERROR
         else:
-            level = DiagnosticStatus.WARN if core.mode in (Mode.STARVED, Mode.PAUSED) else DiagnosticStatus.OK
-        summary = core.reason or "executing chunks"
+            warned = core.warning or core.mode in (Mode.STARVED, Mode.PAUSED)
+            level = DiagnosticStatus.WARN if warned else DiagnosticStatus.OK
+        summary = core.reason or core.warning or "executing chunks"
         values = {"mode": core.mode.name.lower(), "queue": len(core.timeline), **asdict(core.counts)}
         self._diagnostics.publish(
             diagnostics_message(self.get_clock().now().to_msg(), "executor", level, summary, values)
@@ -353,7 +382,7 @@ def _answer(response: Any, message: str) -> Any:
 
 
 def main() -> None:
-    run_node(ExecutorNode, (EmbodimentError,))
+    run_node(ExecutorNode, (EmbodimentError, OverlapError))
 
 
 if __name__ == "__main__":

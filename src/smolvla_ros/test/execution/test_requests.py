@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.requests import Reason, RequestGate
 
 
@@ -17,6 +16,17 @@ def gate() -> RequestGate:
 def test_a_chunk_is_asked_for_at_the_threshold_and_not_before(gate: RequestGate) -> None:
     assert gate.next_request(0.1, queued=36, horizon=50) is None
     assert gate.next_request(0.2, queued=35, horizon=50) == (2, Reason.THRESHOLD)
+
+
+def test_with_nothing_new_to_see_the_threshold_is_no_reason_but_a_dry_queue_is(gate: RequestGate) -> None:
+    assert gate.next_request(0.1, queued=35, horizon=50, nothing_new=True) is None
+    assert gate.next_request(0.2, queued=1, horizon=50, nothing_new=True) is None
+    assert gate.next_request(0.3, queued=0, horizon=50, nothing_new=True) == (2, Reason.STARVED)
+
+
+def test_with_nothing_new_to_see_a_changed_instruction_is_still_asked_for(gate: RequestGate) -> None:
+    gate.ask_now(Reason.INSTRUCTION)
+    assert gate.next_request(0.1, queued=49, horizon=50, nothing_new=True) == (2, Reason.INSTRUCTION)
 
 
 def test_at_most_one_request_is_in_flight(gate: RequestGate) -> None:
@@ -65,12 +75,3 @@ def test_a_new_task_begins_with_a_request_of_its_own(gate: RequestGate) -> None:
     assert gate.first_id == 3
     assert gate.next_request(0.2, 50, 50) == (3, Reason.START)
     assert gate.sent == 1
-
-
-def test_latency_forgets_a_spike_at_start() -> None:
-    window = LatencyWindow(size=10)
-    assert window.quantile_s(0.99) == 0.0
-    for value in (9.0, *[0.1] * 10):
-        window.add(value)
-    assert window.quantile_s(1.0) == pytest.approx(0.1)
-    assert window.last_s == 0.1

@@ -28,7 +28,7 @@ class Arm:
 
     def __init__(self, graph) -> None:
         self.graph, self.answers, self.flows = graph, True, True
-        self.names, self.swing_rad = list(ROBOT.joint_names), 0.0
+        self.names, self.swing_rad, self.lag_s = list(ROBOT.joint_names), 0.0, 0.0
         node = graph.node
         self._joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
         self._chunks = node.create_publisher(ActionChunk, "action_chunk", 5)
@@ -57,7 +57,7 @@ class Arm:
             self.send(request)
 
     def send(self, request: ChunkRequest, **changes) -> None:
-        now_s = time.time()
+        now_s = time.time() - self.lag_s
         swing = self.swing_rad * np.sin(2 * (now_s + np.arange(50) / 30))
         chunk = ActionChunk(
             request_id=request.id,
@@ -115,6 +115,24 @@ def test_a_task_runs_until_it_is_told_to_be_finished(arm: Arm) -> None:
     assert seconds(first.points[0].time_from_start) == 0
     assert arm.graph.stop("executor") == 0
     assert "Traceback" not in arm.graph.log("executor")
+
+
+def test_an_overlap_rule_that_there_is_not_ends_the_node_with_those_there_are(graph) -> None:
+    child = graph.start("executor", gripper_overlap="median")
+    assert child.wait(30) == 2
+    assert "expected one of latest, weighted_average" in graph.log("executor")
+    assert "Traceback" not in graph.log("executor")
+
+
+def test_chunks_that_come_too_late_to_keep_the_queue_filled_are_warned_of(graph) -> None:
+    graph.start("executor", overlap="cross_fade", auto_threshold=True)
+    arm = Arm(graph)
+    arm.lag_s = 1.0
+    arm.give()
+    said = "latency too long: expected at most 0.83 s for chunks of 50 rows of 0.033 s, found 1.0"
+    arm.graph.wait(lambda: any(said in array.status[0].message for array in arm.diagnostics))
+    assert arm.graph.log("executor").count(said) == 1
+    assert arm.states[-1].threshold == pytest.approx(1.2 * 1.0 / (50 / 30) + 1 / 50, abs=0.05)
 
 
 def test_goals_end_by_time_limit_cancel_and_a_newer_goal(arm: Arm) -> None:

@@ -1,0 +1,37 @@
+"""What an operator may choose of the executor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smolvla_ros.execution.overlap import Overlap
+
+
+@dataclass(frozen=True)
+class ExecutorSettings:
+    """Times in s.
+
+    threshold: g of the paper; with auto_threshold until latencies are measured. similarity_rad: a chunk is not asked
+    for while every joint is closer than this to where it was at the last request, unless the queue is dry; 0: off.
+    max_jump_rad: how far a chunk's first row may lie from where the arm is. overlap: the rule for rows of two chunks,
+    and joint_overlap that of single joints, by name.
+    """
+
+    threshold: float = 0.7
+    auto_threshold: bool = False
+    similarity_rad: float = 0.0
+    request_timeout_s: float = 5.0
+    joint_state_timeout_s: float = 0.3
+    observation_timeout_s: float = 5.0
+    max_jump_rad: float = 1.0
+    latency_quantile: float = 0.95
+    overlap: str = "latest"
+    joint_overlap: Mapping[str, str] = field(default_factory=dict)
+    cross_fade_s: float = 0.3
+    ensemble_coefficient: float = 0.01
+
+    def overlap_of(self, names: tuple[str, ...]) -> Overlap:
+        """Raises OverlapError for a rule that there is not."""
+        rules = tuple(self.joint_overlap.get(name, self.overlap) for name in names)
+        return Overlap(rules, self.cross_fade_s, self.ensemble_coefficient)
