@@ -39,7 +39,7 @@ class Overlap:
 
     def new_shares(self, chunks: np.ndarray, after_s: np.ndarray, span_s: float) -> np.ndarray:
         """(rows, joints). chunks (rows,): how many older chunks a row is made of; after_s (rows,): how long after the
-        last row that is only the older's; span_s: how long the older ones go on after that.
+        newer one landed they are for; span_s: how long after it the older ones end.
         """
         of_rule = {rule: self._shares(rule, chunks, after_s, span_s) for rule in set(self.rules)}
         return np.stack([of_rule[rule] for rule in self.rules], axis=1)
@@ -61,6 +61,6 @@ def ensemble_share(chunks: np.ndarray, coefficient: float) -> np.ndarray:
 
 
 def fade_share(after_s: np.ndarray, duration_s: float) -> np.ndarray:
-    """From 0 to 1 over the duration, flat at both ends."""
+    """From 0 to 1 over the duration along Flash and Hogan's minimum-jerk course: no jolt at either end."""
     phase = np.clip(after_s / duration_s, 0.0, 1.0) if duration_s > 0 else np.ones_like(after_s)
-    return phase**2 * (3 - 2 * phase)
+    return phase**3 * (10 - 15 * phase + 6 * phase**2)

@@ -68,7 +68,7 @@ class Timeline:
             raise ChunkRejected(f"all {late} rows are past: the last was for {now_s - times[-1]:.3f} s ago")
         # half a step before the first new row, so that no two rows demand a move in next to no time
         kept = self._times < times[late] - 0.5 * step_s
-        rows, chunks = self._combined(times[late:], positions[late:], step_s)
+        rows, chunks = self._combined(times[late:], positions[late:], max(now_s, times[late] - step_s))
         self._times = np.concatenate([self._times[kept], times[late:]])
         self._positions = np.concatenate([self._positions[kept], rows])
         self._chunks = np.concatenate([self._chunks[kept], chunks])
@@ -117,8 +117,10 @@ class Timeline:
         """Time of the last row; -inf where there is none."""
         return float(self._times[-1]) if len(self._times) else -np.inf
 
-    def _combined(self, times: np.ndarray, rows: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """New rows together with what is there for their times, and how many chunks each is made of."""
+    def _combined(self, times: np.ndarray, rows: np.ndarray, start_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """New rows, which count from start_s on, together with those there are for their times, and of how many chunks
+        each is made.
+        """
         chunks = np.ones(len(times), dtype=int)
         shared = times <= self.end_s
         if not shared.any():
@@ -127,7 +129,6 @@ class Timeline:
         at = np.maximum(times[shared], old_times[0])
         old = spline_through(old_times, np.concatenate([self._past_positions, self._positions]), at)
         old_chunks = self._chunks[np.searchsorted(self._times, at, side="left")]
-        start_s = times[0] - step_s
         share = self._overlap.new_shares(old_chunks, times[shared] - start_s, self.end_s - start_s)
         rows = rows.copy()
         rows[shared] = old + share * (rows[shared] - old)
