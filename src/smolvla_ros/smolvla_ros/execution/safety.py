@@ -14,6 +14,8 @@ import numpy as np
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.execution.timeline import ChunkRejected
 
+SLACK = 1e-9
+
 
 @dataclass(frozen=True)
 class MotionLimits:
@@ -81,23 +83,37 @@ def limit_motion(
     changes by no more than acceleration * time between the middles of two intervals. Where not all can be met,
     position comes before acceleration and acceleration before velocity: what is too fast brakes as it can.
     """
-    limited = np.empty_like(positions)
-    before_s, before, velocity, interval_before_s = start_s, start_position, start_velocity, 0.0
-    for k, (time_s, wanted) in enumerate(zip(times_s, positions, strict=True)):
-        interval_s = time_s - before_s
-        up = np.minimum(limits.velocity, _brakable(limits.upper - before, interval_s, limits))
-        down = np.minimum(limits.velocity, _brakable(before - limits.lower, interval_s, limits))
-        change = limits.acceleration * 0.5 * (interval_before_s + interval_s)
-        mean_velocity = np.clip((wanted - before) / interval_s, -down, up)
-        mean_velocity = np.clip(mean_velocity, velocity - change, velocity + change)
+    limited = positions.astype(float)
+    intervals_s = np.diff(np.concatenate([[start_s], times_s]))[:, None]
+    # between the middles of two intervals; the start is a moment
+    changes = limits.acceleration * 0.5 * (intervals_s + np.concatenate([[[0.0]], intervals_s[:-1]]))
+    wanted = np.concatenate([start_position[None], positions])
+    wanted_velocity = np.concatenate([start_velocity[None], np.diff(wanted, axis=0) / intervals_s])
+    up, down = _reach(wanted[:-1], intervals_s, limits)
+    low, high = np.maximum(-down, wanted_velocity[:-1] - changes), np.minimum(up, wanted_velocity[:-1] + changes)
+    inside = (low - SLACK <= wanted_velocity[1:]) & (wanted_velocity[1:] <= high + SLACK)
+    inside &= (limits.lower <= positions) & (positions <= limits.upper)
+    # once the motion is again what is wanted, rows that are inside the limits need no further look
+    clean_from = int(np.flatnonzero(~inside.all(axis=1))[-1]) + 1 if not inside.all() else 0
+    before, velocity, unchanged = start_position, start_velocity, 2
+    for k, interval_s in enumerate(intervals_s[:, 0].tolist()):
+        if unchanged >= 2 and k >= clean_from:
+            break
+        up, down = _reach(before, interval_s, limits)
+        mean_velocity = np.clip((positions[k] - before) / interval_s, -down, up)
+        mean_velocity = np.clip(mean_velocity, velocity - changes[k], velocity + changes[k])
         limited[k] = np.clip(before + mean_velocity * interval_s, limits.lower, limits.upper)
-        velocity = (limited[k] - before) / interval_s
-        before_s, before, interval_before_s = time_s, limited[k], interval_s
-    changed = int(np.any(np.abs(limited - positions) > 1e-9, axis=1).sum())
+        velocity, before = (limited[k] - before) / interval_s, limited[k]
+        unchanged = unchanged + 1 if np.abs(limited[k] - positions[k]).max() <= SLACK else 0
+    changed = int(np.any(np.abs(limited - positions) > SLACK, axis=1).sum())
     return limited, changed
 
 
-def _brakable(room: np.ndarray, interval_s: float, limits: MotionLimits) -> np.ndarray:
-    """The mean velocity over an interval after which a joint can still brake in what is then left of the room."""
-    change = limits.acceleration * interval_s
-    return np.sqrt(change**2 + 2 * limits.acceleration * np.maximum(room, 0.0)) - change
+def _reach(before: np.ndarray, interval_s: np.ndarray | float, limits: MotionLimits) -> tuple[np.ndarray, np.ndarray]:
+    """The highest mean velocities up and down over an interval from where joints are, inside the velocity limit, after
+    which they can still brake in what is then left of the room.
+    """
+    brake = limits.acceleration * interval_s
+    up = np.sqrt(brake**2 + 2 * limits.acceleration * np.maximum(limits.upper - before, 0.0)) - brake
+    down = np.sqrt(brake**2 + 2 * limits.acceleration * np.maximum(before - limits.lower, 0.0)) - brake
+    return np.minimum(limits.velocity, up), np.minimum(limits.velocity, down)
