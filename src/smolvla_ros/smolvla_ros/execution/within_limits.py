@@ -14,8 +14,8 @@ from smolvla_ros.execution.safety import MotionLimits, limit_motion
 from smolvla_ros.execution.spline import highest_acceleration, highest_speed
 from smolvla_ros.execution.trajectory import Trajectory, through_rows
 
-TRIES = 5
-MORE = 1.05
+TRIES = 4
+MORE = 1.1
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,25 @@ def motion_within(
     rows: np.ndarray,
     limits: MotionLimits,
 ) -> LimitedMotion:
-    """From a state in motion through rows (rows, joints) as near as the limits allow, then to rest."""
+    """From a state in motion through rows (rows, joints) as near as the limits allow, then to rest.
+
+    Where no try is inside all limits between the rows as well, velocity comes before acceleration.
+    """
     asked, tried = limits, []
     for _ in range(TRIES):
         limited, changed = limit_motion(times_s, rows, start_s, position, velocity, asked)
         trajectory = through_rows(start_s, position, velocity, times_s, limited, limits)
         speed, acceleration = _shares(trajectory, len(rows), limits)
-        worst = float(max(speed.max(), acceleration.max()))
-        tried.append((worst, LimitedMotion(trajectory, limited, changed)))
-        if worst <= 1.0:
+        fastest, hardest = max(float(speed.max()), 1.0), float(acceleration.max())
+        tried.append((fastest, hardest, LimitedMotion(trajectory, limited, changed)))
+        if fastest <= 1.0 and hardest <= 1.0:
             break
         asked = replace(
             asked,
             velocity=asked.velocity / np.where(speed > 1.0, MORE * speed, 1.0),
             acceleration=asked.acceleration / np.where(acceleration > 1.0, MORE * acceleration, 1.0),
         )
-    return min(tried, key=lambda found: found[0])[1]
+    return min(tried, key=lambda found: found[:2])[2]
 
 
 def _shares(trajectory: Trajectory, rows: int, limits: MotionLimits) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.execution.safety import MotionLimits, limit_motion
+from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.trajectory import Trajectory, stop_from, through_rows
 
 LIMITS = MotionLimits.of(load_embodiment())
@@ -69,19 +69,6 @@ def test_one_row_is_enough() -> None:
     trajectory = through_rows(0.0, REST, REST, np.array([0.1]), np.full((1, 6), 0.01), WIDE)
     np.testing.assert_allclose(trajectory.sample(0.1)[0], 0.01)
     np.testing.assert_array_equal(trajectory.velocities[-1], REST)
-
-
-@given(arrays(float, (15, 6), elements=st.floats(-4, 4)), st.floats(0.02, 0.1))
-def test_what_passed_the_filter_stays_inside_the_limits_between_rows_too(rows: np.ndarray, step_s: float) -> None:
-    times = step_s * np.arange(1, 16)
-    limited, _ = limit_motion(times, rows, 0.0, HOME, REST, LIMITS)
-    trajectory = through_rows(0.0, HOME, REST, times, limited, LIMITS)
-    positions, velocities, _ = path(trajectory)
-    assert np.all(positions >= LIMITS.lower - 1e-4)
-    assert np.all(positions <= LIMITS.upper + 1e-4)
-    # a cubic between two rows is at most half as fast again as its mean
-    assert np.all(np.abs(velocities) <= 1.5 * LIMITS.velocity + 1e-6)
-    assert np.all(np.diff(trajectory.times_s) > 0)
 
 
 @given(arrays(float, 6, elements=st.floats(0, 1)), arrays(float, 6, elements=st.floats(-1, 1)))
