@@ -14,6 +14,7 @@ import numpy as np
 from smolvla_ros.execution.overlap import Overlap
 from smolvla_ros.execution.spline import spline_through
 
+# a part of a row: stamps are rounded
 WHOLE_ROW = 1e-3
 
 
@@ -79,10 +80,8 @@ class Timeline:
         """Takes off the rows whose time has come; returns how many."""
         executed = int(np.searchsorted(self._times, now_s, side="right"))
         if executed:
-            self._past_times, self._past_positions = (
-                self._times[executed - 1 :][:1],
-                self._positions[executed - 1 :][:1],
-            )
+            past = slice(executed - 1, executed)
+            self._past_times, self._past_positions = self._times[past], self._positions[past]
             self._times, self._positions = self._times[executed:], self._positions[executed:]
             self._chunks = self._chunks[executed:]
         return executed
