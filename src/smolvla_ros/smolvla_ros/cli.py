@@ -7,11 +7,12 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report")
+COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report", "dataset")
 
 
 def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
+    from smolvla_ros.data.errors import DatasetError
     from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
     from smolvla_ros.runtime.description import DescriptionError
     from smolvla_ros.runtime.errors import OperatorError, ReportMissing, RosMissing, SessionError
@@ -20,6 +21,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
 
     return (
         ArgumentError,
+        DatasetError,
         DescriptionError,
         NodeStartError,
         OperatorError,

@@ -15,20 +15,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from smolvla_ros.data.commit import append
+from smolvla_ros.data.embodiment_file import save_embodiment
 from smolvla_ros.data.episode_part import EpisodePart, read_part_folder, write_part_folder
 from smolvla_ros.data.errors import mismatch
 from smolvla_ros.data.features import INDEX_FEATURES, VIDEO, Feature
 from smolvla_ros.data.info import INFO_FILE, Info, read_info, write_info
 from smolvla_ros.data.recorded_episode import RecordedEpisode
 from smolvla_ros.data.video_encoder import codec_named, video_settings
+from smolvla_ros.embodiment import Embodiment
 
 PARTS_FOLDER = ".parts"
 
 
 def create_dataset(
-    root: Path, features: Mapping[str, Feature], fps: int, robot_type: str | None, codec: str = "h264"
+    root: Path,
+    features: Mapping[str, Feature],
+    fps: int,
+    robot_type: str | None,
+    codec: str = "h264",
+    embodiment: Embodiment | None = None,
 ) -> Info:
     """A dataset of no episodes. codec: "h264", or LeRobot's own "av1", which is slower to write.
+
+    embodiment: the robot it is recorded on, whose file is saved as meta/embodiment.yaml.
 
     Raises DatasetError where there is one, or a camera has no video's shape.
     """
@@ -40,6 +49,8 @@ def create_dataset(
     info = Info(fps=fps, features={**described, **INDEX_FEATURES}, robot_type=robot_type)
     if not info.videos:
         info = replace(info, video_path=None)
+    if embodiment:
+        save_embodiment(root, embodiment)
     write_info(root, info)
     return info
 
