@@ -42,7 +42,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable=spec.executable,
             name=spec.name,
             namespace=arguments["namespace"],
-            parameters=[dict(spec.parameters)],
+            parameters=[{**spec.parameters, **({"autostart": True} if spec.managed else {})}],
             arguments=list(spec.arguments),
             output="screen",
         )

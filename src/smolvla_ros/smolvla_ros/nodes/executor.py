@@ -11,7 +11,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.duration import Duration
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -38,8 +37,9 @@ from smolvla_ros.nodes.conversions import (
     time_message,
     trajectory_message,
 )
+from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.newest import Newest
-from smolvla_ros.nodes.parameters import Parameter, declare
+from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
 
 DEFAULTS = ExecutorSettings()
@@ -71,34 +71,41 @@ STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
 LAST_WORD_S = 1.0
+OPERATOR_ERRORS = (EmbodimentError, OverlapError)
 
 
-class ExecutorNode(Node):
-    """One task at a time: a new RunTask goal preempts the one before. Everything runs in one thread."""
+class ExecutorNode(ManagedNode):
+    """Configured it takes an emergency stop, active it takes tasks and sends trajectories.
+
+    One task at a time: a new RunTask goal preempts the one before.
+    """
 
     def __init__(self) -> None:
-        super().__init__("executor")
-        self._settings = declare(self, PARAMETERS)
-        embodiment = load_embodiment(self._settings["embodiment"])
+        super().__init__("executor", PARAMETERS, OPERATOR_ERRORS)
+        self._goal: Any = None
+        self._ended: Future | None = None
+        self._server: ActionServer | None = None
+
+    def configure(self) -> None:
+        settings = self._settings = self.settings
+        embodiment = load_embodiment(settings["embodiment"])
         self._names = embodiment.joint_names
         self._core = ChunkExecutor(
             MotionLimits.of(embodiment),
             ExecutorSettings(
-                threshold=self._settings["threshold"],
-                auto_threshold=self._settings["auto_threshold"],
-                similarity_rad=self._settings["similarity"],
-                overlap=self._settings["overlap"],
+                threshold=settings["threshold"],
+                auto_threshold=settings["auto_threshold"],
+                similarity_rad=settings["similarity"],
+                overlap=settings["overlap"],
                 joint_overlap=self._gripper_overlap(embodiment),
-                cross_fade_s=self._settings["cross_fade"],
-                ensemble_coefficient=self._settings["ensemble_coefficient"],
-                request_timeout_s=self._settings["request_timeout"],
-                joint_state_timeout_s=self._settings["joint_state_timeout"],
-                observation_timeout_s=self._settings["observation_timeout"],
-                max_jump_rad=self._settings["max_jump"],
+                cross_fade_s=settings["cross_fade"],
+                ensemble_coefficient=settings["ensemble_coefficient"],
+                request_timeout_s=settings["request_timeout"],
+                joint_state_timeout_s=settings["joint_state_timeout"],
+                observation_timeout_s=settings["observation_timeout"],
+                max_jump_rad=settings["max_jump"],
             ),
         )
-        self._goal: Any = None
-        self._ended: Future | None = None
         self._time_limit_s = 0.0
         self._ticks = 0
         self._told_refusal = self._told_trouble = self._told_warning = ""
@@ -109,7 +116,6 @@ class ExecutorNode(Node):
         self._states = self.create_publisher(ExecutorState, "executor/state", QoSProfile(depth=1))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
         self._joint_states = Newest(self, JointState, "joint_states")
-        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         for name in ("pause", "resume", "emergency_stop", "reset_emergency_stop"):
             self.create_service(Trigger, f"executor/{name}", getattr(self, f"_{name}"))
         self.create_service(SetInstruction, "executor/set_instruction", self._set_instruction)
@@ -122,7 +128,23 @@ class ExecutorNode(Node):
             goal_callback=self._check_goal,
             cancel_callback=lambda _goal: CancelResponse.ACCEPT,
         )
+
+    def activate(self) -> None:
+        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         self.create_timer(1.0 / self._settings["rate"], self._tick)
+
+    def deactivate(self) -> None:
+        """The arm comes to rest now, not where the queue ends."""
+        self._end(RunTask.Result.REASON_CANCELED, "the executor was deactivated")
+        self._core.end_task()
+        self._step()
+        # what is published in a process's last moment is lost unless somebody has taken it
+        self._trajectories.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
+
+    def cleanup(self) -> None:
+        if self._server is not None:
+            self._server.destroy()
+            self._server = None
 
     def _gripper_overlap(self, embodiment: Embodiment) -> dict[str, str]:
         """LeRobot counts a gripper from 0, closed, to 100, open."""
@@ -130,14 +152,6 @@ class ExecutorNode(Node):
         return {joint.name: rule for joint in embodiment.joints if joint.lerobot_unit == "range_0_100"}
 
     # inputs
-
-    def close(self) -> None:
-        """The arm comes to rest now, not where the queue ends."""
-        self._end(RunTask.Result.REASON_CANCELED, "the executor was shut down")
-        self._core.end_task()
-        self._step()
-        # what is published in a process's last moment is lost unless somebody has taken it
-        self._trajectories.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
 
     def _look_at_arm(self) -> None:
         message = self._joint_states.get()
@@ -257,6 +271,9 @@ class ExecutorNode(Node):
                 "run_task: the emergency stop is latched: reset it by executor/reset_emergency_stop"
             )
             return GoalResponse.REJECT
+        if self.state != "active":
+            self.get_logger().error(f"run_task: expected an active executor, found it {self.state}")
+            return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
     async def _run_task(self, goal: Any) -> RunTask.Result:
@@ -323,6 +340,7 @@ class ExecutorNode(Node):
 
     def _emergency_stop(self, _request: Any, response: Any) -> Any:
         self._core.emergency_stop()
+        self._look_at_arm()
         self._step()
         return _answer(response, "the arm holds until executor/reset_emergency_stop")
 
@@ -382,7 +400,7 @@ def _answer(response: Any, message: str) -> Any:
 
 
 def main() -> None:
-    run_node(ExecutorNode, (EmbodimentError, OverlapError))
+    run_node(ExecutorNode, OPERATOR_ERRORS)
 
 
 if __name__ == "__main__":

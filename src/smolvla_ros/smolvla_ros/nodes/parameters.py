@@ -11,19 +11,20 @@ from rclpy.node import Node
 
 @dataclass(frozen=True)
 class Parameter:
-    """`bounds` are inclusive; None where a text, or any value, will do."""
+    """`bounds` are inclusive; None where any value will do. A `live` one may change while the node works."""
 
     name: str
     default: Any
     description: str
     bounds: tuple[float, float] | None = None
+    live: bool = False
 
 
-def declare(node: Node, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    """Declares them read-only and returns their values. rclpy refuses values outside the bounds."""
+def declare(node: Node, parameters: tuple[Parameter, ...], read_only: bool = True) -> dict[str, Any]:
+    """Declares them and returns their values. rclpy refuses values outside the bounds."""
     values = {}
     for parameter in parameters:
-        descriptor = ParameterDescriptor(description=parameter.description, read_only=True)
+        descriptor = ParameterDescriptor(description=parameter.description, read_only=read_only)
         if parameter.bounds and isinstance(parameter.default, float):
             low, high = parameter.bounds
             descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]

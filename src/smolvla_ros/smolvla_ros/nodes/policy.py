@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
@@ -33,8 +32,9 @@ from smolvla_ros.nodes.conversions import (
     seconds,
     time_message,
 )
+from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.newest import Newest
-from smolvla_ros.nodes.parameters import Parameter, declare
+from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
 from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
 from smolvla_ros.policies.registry import CONFIGURATION_ERRORS, make_policy
@@ -86,10 +86,15 @@ class _Waiting:
             self.changed.notify()
 
 
-class PolicyNode(Node):
+class PolicyNode(ManagedNode):
+    """Configured it has its checkpoint loaded, active it answers requests."""
+
     def __init__(self) -> None:
-        super().__init__("policy")
-        settings = declare(self, PARAMETERS)
+        super().__init__("policy", PARAMETERS, CONFIGURATION_ERRORS)
+        self._worker: threading.Thread | None = None
+
+    def configure(self) -> None:
+        settings = self.settings
         if settings["real_time_chunking"] not in CHUNKING:
             expected, found = ", ".join(CHUNKING), settings["real_time_chunking"]
             raise EmbodimentError(f"real_time_chunking: expected one of {expected}, found '{found}'")
@@ -98,7 +103,7 @@ class PolicyNode(Node):
         self._settings = settings
         self._embodiment: Embodiment = load_embodiment(settings["embodiment"])
         started = time.monotonic()
-        self._policy = make_policy(
+        self._policy: Any = make_policy(
             settings["policy"],
             self._embodiment,
             device=settings["device"],
@@ -118,16 +123,23 @@ class PolicyNode(Node):
         self._trouble = ""
         self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", QoSProfile(depth=5))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
+
+    def activate(self) -> None:
+        self._waiting = _Waiting()
+        self._worker = threading.Thread(target=self._work, args=(self._waiting,), name="inference", daemon=True)
+        self._worker.start()
         self.create_subscription(ChunkRequest, "chunk_request", self._on_request, QoSProfile(depth=5))
         self.create_timer(1.0, self._publish_diagnostics)
-        self._waiting = _Waiting()
-        self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
-        self._worker.start()
 
-    def close(self) -> None:
+    def deactivate(self) -> None:
         """Lets the inference that runs end, but not for long: its answer is not published any more."""
-        self._waiting.close()
-        self._worker.join(timeout=5.0)
+        if self._worker is not None:
+            self._waiting.close()
+            self._worker.join(timeout=5.0)
+
+    def cleanup(self) -> None:
+        """Gives the checkpoint's memory back."""
+        self._policy = None
 
     def _image_topic(self, camera: str) -> str:
         topic = self._embodiment.camera(camera).topic.lstrip("/")
@@ -138,10 +150,10 @@ class PolicyNode(Node):
 
     # the inference thread
 
-    def _work(self) -> None:
-        while (waiting := self._waiting.take()) is not None:
-            answer = self._answer(*waiting)
-            if not self._waiting.closing:
+    def _work(self, waiting: _Waiting) -> None:
+        while (request := waiting.take()) is not None:
+            answer = self._answer(*request)
+            if not waiting.closing:
                 self._chunk_publisher.publish(answer)
 
     def _answer(self, request: ChunkRequest, arrival_s: float) -> ActionChunk:

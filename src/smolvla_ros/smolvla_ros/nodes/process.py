@@ -13,13 +13,16 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+from smolvla_ros.nodes.lifecycle import ManagedNode
+
 PARAMETER_ERRORS: tuple[type[Exception], ...] = (InvalidParameterTypeException, InvalidParameterValueException)
 
 
 def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]]) -> None:
     """Makes the node and spins it until SIGINT or SIGTERM; its `close`, where it has one, is called at the end.
 
-    An error of `operator_errors` while it is made ends the process with code 2 and the error's message.
+    An error of `operator_errors` ends the process with code 2 and the error's message; so does a managed node that
+    should start by itself and cannot.
     """
     rclpy.init(signal_handler_options=rclpy.SignalHandlerOptions.NO)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -27,6 +30,8 @@ def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]
     node = None
     try:
         node = make()
+        if isinstance(node, ManagedNode) and not node.start_by_itself():
+            sys.exit(2)
         # from here on a signal is looked at between two callbacks: raised inside one it would come out of rclpy's
         # bindings as some other error
         stop = threading.Event()
@@ -35,7 +40,7 @@ def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop.is_set():
-            executor.spin_once()  # the node's own timers wake it
+            executor.spin_once()  # the node's own timers wake it, an inactive one's too
     except (*operator_errors, *PARAMETER_ERRORS) as error:
         rclpy.logging.get_logger(node.get_name() if node else "smolvla").fatal(str(error))
         sys.exit(2)

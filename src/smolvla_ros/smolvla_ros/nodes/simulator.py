@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import ColorRGBA
@@ -19,7 +18,8 @@ from smolvla_msgs.msg import SceneState
 from smolvla_msgs.srv import EvaluateTask, InjectFault, ResetScene
 from smolvla_ros.embodiment import Camera, EmbodimentError, load_embodiment
 from smolvla_ros.nodes.conversions import seconds, time_message
-from smolvla_ros.nodes.parameters import Parameter, declare
+from smolvla_ros.nodes.lifecycle import ManagedNode
+from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
 from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.arm_model import ModelMissing
@@ -38,12 +38,20 @@ PARAMETERS = (
 FRAME = "world"
 SCENE_PERIOD_S, MARKER_PERIOD_S = 1 / 30, 0.2
 JPEG_QUALITY = 90
+DRAWING_TIMEOUT_S = 30.0
+OPERATOR_ERRORS = (BusError, EmbodimentError, ModelMissing, NoRenderer)
 
 
-class SimulatorNode(Node):
+class SimulatorNode(ManagedNode):
+    """Configured the world runs behind its servo bus, active its cameras and its scene are published."""
+
     def __init__(self) -> None:
-        super().__init__("simulator")
-        settings = declare(self, PARAMETERS)
+        super().__init__("simulator", PARAMETERS, OPERATOR_ERRORS)
+        self._live: Any = None
+        self._shown = False
+
+    def configure(self) -> None:
+        settings = self.settings
         embodiment = load_embodiment(settings["embodiment"])
         unknown = [camera.name for camera in embodiment.cameras if camera.name not in CAMERAS]
         if unknown:
@@ -66,15 +74,24 @@ class SimulatorNode(Node):
         self._live = LiveWorld(
             embodiment, settings["usb_port"], settings["seed"], self._now_s, self._publish_frame, self._wanted
         )
+        self._live.wait_until_drawn(DRAWING_TIMEOUT_S)
+        self.get_logger().info(f"servo bus at {settings['usb_port'] or self._live.bus.port}, scene {settings['seed']}")
+
+    def activate(self) -> None:
+        self._shown = True
         self.create_service(ResetScene, "simulator/reset", self._reset)
         self.create_service(EvaluateTask, "simulator/evaluate_task", self._evaluate)
         self.create_service(InjectFault, "simulator/inject_fault", self._inject_fault)
         self.create_timer(SCENE_PERIOD_S, self._publish_scene)
         self.create_timer(MARKER_PERIOD_S, self._publish_markers)
-        self.get_logger().info(f"servo bus at {settings['usb_port'] or self._live.bus.port}, scene {settings['seed']}")
 
-    def close(self) -> None:
-        self._live.close()
+    def deactivate(self) -> None:
+        self._shown = False
+
+    def cleanup(self) -> None:
+        if self._live is not None:
+            self._live.close()
+            self._live = None
 
     def _now_s(self) -> float:
         return seconds(self.get_clock().now().to_msg())
@@ -83,9 +100,11 @@ class SimulatorNode(Node):
 
     def _wanted(self, camera: str) -> bool:
         publishers = (self._raw[camera], self._compressed[camera])
-        return any(publisher.get_subscription_count() for publisher in publishers)
+        return self._shown and any(publisher.get_subscription_count() for publisher in publishers)
 
     def _publish_frame(self, name: str, stamp_s: float, image: np.ndarray | None) -> None:
+        if not self._shown:
+            return
         camera, stamp = self._cameras[name], time_message(stamp_s)
         self._info[name].publish(_camera_info(camera, stamp))
         if image is None:
@@ -185,7 +204,7 @@ def _camera_info(camera: Camera, stamp: Time) -> CameraInfo:
 
 
 def main() -> None:
-    run_node(SimulatorNode, (BusError, EmbodimentError, ModelMissing, NoRenderer))
+    run_node(SimulatorNode, OPERATOR_ERRORS)
 
 
 if __name__ == "__main__":

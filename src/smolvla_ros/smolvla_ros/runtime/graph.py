@@ -58,13 +58,16 @@ ARGUMENTS = (
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One process of the graph: `ros2 run package executable`, with a node name and parameters."""
+    """One process of the graph: `ros2 run package executable`, with a node name and parameters. A managed node waits
+    to be configured and activated.
+    """
 
     package: str
     executable: str
     name: str
     parameters: Mapping[str, Any]
     arguments: tuple[str, ...] = ()
+    managed: bool = False
 
 
 def parse_arguments(words: Iterable[str]) -> dict[str, str]:
@@ -104,7 +107,7 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
 
     def node(package: str, name: str, **parameters: Any) -> NodeSpec:
         merged = {**(configured.get(name) or {}).get("ros__parameters", {}), **parameters}
-        return NodeSpec(package, name, name, merged)
+        return NodeSpec(package, name, name, merged, managed=package == "smolvla_ros")
 
     nodes = []
     if arguments["hardware_type"] == "mujoco":

@@ -92,6 +92,10 @@ class NodeProcesses:
                 news.append(NodeDeath(name, returncode, _last_words(self.log_file(name))))
         return news
 
+    def last_words(self, name: str) -> str:
+        """The end of a node's log: the last error in it, else its last line."""
+        return _last_words(self.log_file(name))
+
     def stop(self) -> None:
         """SIGINT to each, last started first; SIGKILL to what has not ended in time."""
         for name in reversed(self._children):

@@ -39,6 +39,7 @@ class Session:
         description = robot_description(self.embodiment, self.arguments["hardware_type"], usb_port)
         specs = graph(self.arguments, description, usb_port)
         try:
+            from smolvla_ros.nodes.bringup import Bringup
             from smolvla_ros.nodes.operator import join_graph
         except ImportError as error:
             raise RosMissing(f"this command needs ROS 2 and the built workspace ({error}): see README") from None
@@ -50,6 +51,7 @@ class Session:
                 f"{', '.join(others)} run already in ROS domain {os.environ.get('ROS_DOMAIN_ID', '0')}: "
                 "stop them, or set ROS_DOMAIN_ID to another number for this run"
             )
+        self._bringup = Bringup(self.operator, [spec.name for spec in specs if spec.managed])
         try:
             for spec in specs:
                 self.nodes.start(spec)
@@ -65,11 +67,14 @@ class Session:
         def ready() -> bool:
             if deaths := self.nodes.deaths():
                 raise SessionError("; ".join(str(death) for death in deaths))
+            if refusal := self._bringup.advance():
+                reason = self.nodes.last_words(refusal.node)
+                raise SessionError(f"node {refusal.node}: {refusal.transition} failed: {reason}")
             missing = self.operator.missing(self.simulated)
             if missing != told:
                 told[:] = missing
                 say("waiting for " + ", ".join(missing) if missing else "the graph is up")
-            return not missing
+            return not missing and self._bringup.done
 
         if not wait_until(ready, START_TIMEOUT_S, lambda: self.operator.listen(0.1)):
             raise SessionError(

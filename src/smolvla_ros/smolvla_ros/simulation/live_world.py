@@ -17,7 +17,7 @@ from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.judge import Verdict, judge
 from smolvla_ros.simulation.pacing import Pace, Rate
-from smolvla_ros.simulation.rendering import Renderer
+from smolvla_ros.simulation.rendering import NoRenderer, Renderer
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
 from so100_hardware import VirtualBus
@@ -67,7 +67,7 @@ class LiveWorld:
         # until a driver has put torque on for the first time, somebody holds the arm at home
         self._held_by_hand = True
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self._closing, self._drawing = threading.Event(), threading.Event()
         self._failure: Exception | None = None
         self._pace = Pace(CONTROL_STEPS * World.timestep_s, time.monotonic())
         self.image_rates = dict.fromkeys((camera.name for camera in embodiment.cameras), 0.0)
@@ -101,6 +101,13 @@ class LiveWorld:
         if self._failure is not None:
             raise self._failure
 
+    def wait_until_drawn(self, timeout_s: float) -> None:
+        """Returns when the cameras can draw. Raises NoRenderer where they cannot, or what else ended a thread."""
+        self._drawing.wait(timeout_s)
+        self.check()
+        if not self._drawing.is_set():
+            raise NoRenderer(f"the simulator's cameras: expected an OpenGL context within {timeout_s:g} s, found none")
+
     def close(self) -> None:
         self._closing.set()
         for thread in self._threads:
@@ -116,6 +123,7 @@ class LiveWorld:
             loop()
         except Exception as error:  # told by check(): a thread must not end unseen
             self._failure = error
+            self._drawing.set()
 
     def _step_for_ever(self) -> None:
         period_s = CONTROL_STEPS * World.timestep_s
@@ -149,6 +157,7 @@ class LiveWorld:
         due_s = dict.fromkeys(self.image_rates, time.monotonic())
         rates = {name: Rate() for name in self.image_rates}
         model = self._world.model
+        self._drawing.set()
         try:
             while not self._closing.is_set():
                 if self._world.model is not model:  # another task, another model

@@ -157,7 +157,7 @@ def test_a_path_that_is_no_bus_ends_with_one_readable_reason(start) -> None:
 def test_a_policy_that_is_not_there_ends_with_one_readable_reason(start) -> None:
     run = start("policy:=no/such/folder", INSTRUCTION)
     assert run.finish() == 2
-    assert "node policy ended with code 2" in run.output
+    assert "node policy: configure failed: " in run.output
     assert "no/such/folder" in run.output
 
 

@@ -38,6 +38,9 @@ class Graph:
         self._children: dict[str, subprocess.Popen] = {}
 
     def start(self, name: str, package: str = "smolvla_ros", **parameters: Any) -> subprocess.Popen:
+        """Managed nodes start by themselves, unless autostart is False."""
+        if package == "smolvla_ros":
+            parameters = {"autostart": True, **parameters}
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
         command = [str(find_executable(package, name)), "--ros-args", "--params-file", str(file)]
