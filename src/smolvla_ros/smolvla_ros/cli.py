@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report", "dataset")
+COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report", "dataset", "train")
 
 
 def operator_errors() -> tuple[type[Exception], ...]:
@@ -18,6 +18,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
     from smolvla_ros.runtime.errors import OperatorError, ReportMissing, RosMissing, SessionError
     from smolvla_ros.runtime.graph import ArgumentError
     from smolvla_ros.runtime.processes import NodeStartError
+    from smolvla_ros.training.errors import TrainingError
 
     return (
         ArgumentError,
@@ -28,6 +29,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
         ReportMissing,
         RosMissing,
         SessionError,
+        TrainingError,
         *CONFIGURATION_ERRORS,
     )
 

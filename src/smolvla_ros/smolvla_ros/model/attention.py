@@ -31,7 +31,7 @@ def grouped_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Te
     scores = (grouped @ keys.float().transpose(2, 3)).mul_(head_dim**-0.5)
     if visible is not None:
         scores = scores.view(batch, groups, heads // groups, length, rows)
-        scores = scores.masked_fill(~visible[:, None, None], torch.finfo(torch.float32).min)
+        scores = scores.masked_fill(~visible[:, None, None], torch.finfo(scores.dtype).min)
         scores = scores.view(batch, groups, heads // groups * length, rows)
     attended = scores.softmax(dim=-1).to(values.dtype) @ values
     return attended.view(batch, heads, length, head_dim).transpose(1, 2).reshape(batch, length, heads * head_dim)

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from smolvla_ros.model.checkpoint_files import CONFIG_FILE, CheckpointFiles, find_files
 from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.errors import mismatch
@@ -95,12 +97,16 @@ def empty_model(files: CheckpointFiles, config: SmolVLAConfig, backbone: Backbon
         return SmolVLA(config, backbone)
 
 
-def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> None:
-    """Writes the public layout; weights in the types they have. The unused lm_head follows from where it was loaded."""
+def save_checkpoint(checkpoint: Checkpoint, folder: str | Path, lm_head: Tensor | None = None) -> None:
+    """Writes the public layout; weights in the types they have.
+
+    lm_head: the unused head over the vocabulary, by default the one that lies where the checkpoint was loaded.
+    """
     folder, backbone = Path(folder), checkpoint.model.backbone
     config = _self_contained(checkpoint.config, backbone)
     folder.mkdir(parents=True, exist_ok=True)
-    lm_head = read_lm_head(checkpoint.weights) if checkpoint.weights else None
+    if lm_head is None and checkpoint.weights:
+        lm_head = read_lm_head(checkpoint.weights)
     save_weights(checkpoint.model, folder / WEIGHTS_FILE, lm_head)
     write_json(folder / CONFIG_FILE, config.to_json())
     write_processors(folder, checkpoint.processors, config)

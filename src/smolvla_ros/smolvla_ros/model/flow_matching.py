@@ -109,8 +109,10 @@ class FlowMatching(nn.Module):
             (next(encoded) if tokens is None else tokens) if present else None for _, tokens, present in cameras
         )
 
-    def embed_prefix(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Prefix:
-        """[image tokens of each camera][instruction][state], without the rows that are padding in every sample."""
+    def embed_context(
+        self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """[image tokens of each camera][instruction]: (embeddings, valid) of each part."""
         embed = self.backbone.text_model.embed_tokens
         batch = inputs.state.shape[0]
         always = torch.ones(batch, 1, dtype=torch.bool, device=inputs.state.device)
@@ -130,8 +132,13 @@ class FlowMatching(nn.Module):
                 parts.append(special(fake))
         language = embed(inputs.tokens)
         parts.append((language * math.sqrt(language.shape[-1]), inputs.token_valid))
+        return parts
+
+    def embed_prefix(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Prefix:
+        """Context and state, without the rows that are padding in every sample."""
         state = self.state_proj(inputs.state)[:, None]
-        return join(parts, (state, always))
+        always = torch.ones(len(state), 1, dtype=torch.bool, device=state.device)
+        return join(self.embed_context(inputs, image_tokens), (state, always))
 
     def remember(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Memory:
         """The prefix pass: what the expert will read, computed once for all denoising steps.
@@ -235,13 +242,12 @@ class FlowMatching(nn.Module):
 
     # Training
 
-    def error(self, inputs: ModelInputs, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """The objective by element: actions, noise (batch, chunk, max_action_dim), time (batch, chunk) or (batch, 1).
+    def error(self, memory: Memory, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """The objective by element: actions, noise (batch, rows, max_action_dim), time (batch, rows) or (batch, 1).
 
         flow_matching: (velocity at x_t - (noise - actions))^2, where rows of time 0 are clean, and theirs means nothing
-        (arXiv 2512.05964). regression: |chunk - actions|.
+        (arXiv 2512.05964). regression: |chunk - actions|. rows: of the chunk, or of several where the memory is.
         """
-        memory = self.remember(inputs)
         if self.config.objective == "regression":
             return (self.regress(memory, len(actions)) - actions).abs()
         t = time[:, :, None]

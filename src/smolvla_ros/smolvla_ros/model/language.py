@@ -122,10 +122,20 @@ class LanguageModel(nn.Module):
 
         prefix (batch, rows, width) embeddings; positions (batch, rows); visible (batch, rows, rows) bool.
         """
-        hidden, cache = prefix, []
+        return self.run(prefix, positions, visible)[0]
+
+    def run(
+        self, rows: Tensor, positions: Tensor, visible: Tensor, earlier: Sequence[KeysAndValues] | None = None
+    ) -> tuple[list[KeysAndValues], Tensor]:
+        """Each layer's keys and values over `rows`, and the states (batch, rows, width) that enter the last layer.
+
+        earlier: of each layer the keys and values of rows before these; visible (batch, rows, earlier + rows) then.
+        """
+        hidden, cache = rows, []
         angles = rotary_angles(positions, self.layers[0].head_dim)
-        for layer in self.layers[:-1]:
+        before = [[seen] for seen in earlier] if earlier is not None else [[]] * len(self.layers)
+        for layer, seen in zip(self.layers[:-1], before, strict=False):
             queries, *own = layer.queries_keys_values(hidden, angles)
             cache.append((own[0], own[1]))
-            hidden = layer.finish(hidden, layer.attend(queries, cache[-1:], visible))
-        return [*cache, self.layers[-1].keys_and_values(hidden, angles)]
+            hidden = layer.finish(hidden, layer.attend(queries, [*seen, cache[-1]], visible))
+        return [*cache, self.layers[-1].keys_and_values(hidden, angles)], hidden

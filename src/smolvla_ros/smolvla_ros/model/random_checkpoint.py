@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from smolvla_ros.model.checkpoint import BACKBONE_FOLDER, Checkpoint
 from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.instructions import instructions
 from smolvla_ros.model.joint_statistics import untrained_statistics
-from smolvla_ros.model.normalization import make_normalizer
+from smolvla_ros.model.normalization import Statistics, make_normalizer
 from smolvla_ros.model.processors import Processors
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import FAKE_IMAGE_TOKEN, GLOBAL_IMAGE_TOKEN, InstructionTokenizer
@@ -53,28 +54,46 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def random_checkpoint(embodiment: Embodiment, size: str = "tiny", seed: int = 0) -> Checkpoint:
     """A checkpoint in memory with the robot's cameras and joints; the same seed gives the same weights."""
-    tokenizer = train_tokenizer()
-    backbone = BackboneConfig.from_json(_backbone_json(SIZES[size], tokenizer), BACKBONE_FOLDER)
-    config = SmolVLAConfig.from_json(_config_json(embodiment, backbone), "config.json")
+    cameras = {camera.feature: (camera.height, camera.width) for camera in embodiment.cameras}
+    return new_checkpoint(SIZES[size], cameras, untrained_statistics(embodiment), seed)
+
+
+def new_checkpoint(
+    shape: Mapping[str, Any],
+    cameras: Mapping[str, tuple[int, int]],
+    statistics: Statistics,
+    seed: int,
+    policy: Mapping[str, Any] | None = None,
+    texts: Iterable[str] = (),
+) -> Checkpoint:
+    """A checkpoint in memory for states and actions as wide as their statistics. Raises CheckpointError.
+
+    shape: fields of the backbone's vision_config and text_config under "vision" and "text"; "scale_factor" if not 4.
+    cameras: feature -> (height, width). policy: fields of config.json that differ from the defaults. texts: what the
+    tokenizer shall know besides the usual instructions.
+    """
+    tokenizer = train_tokenizer(texts)
+    backbone = BackboneConfig.from_json(_backbone_json(shape, tokenizer), BACKBONE_FOLDER)
+    widths = {feature: len(next(iter(statistics[feature].values()))) for feature in (STATE, ACTION)}
+    config = SmolVLAConfig.from_json({**_config_json(cameras, widths, backbone), **(policy or {})}, "config.json")
     model = SmolVLA(config, backbone)
-    _randomise(model, seed)
-    statistics = untrained_statistics(embodiment)
-    joints = len(embodiment.joints)
+    randomise(model, seed)
     processors = Processors(
         rename_map={},
         newline=True,
         max_length=config.tokenizer_max_length,
-        state=make_normalizer("MEAN_STD", STATE, joints, statistics, "statistics"),
-        action=make_normalizer("MEAN_STD", ACTION, joints, statistics, "statistics"),
+        state=make_normalizer(config.normalization("STATE"), STATE, widths[STATE], statistics, "statistics"),
+        action=make_normalizer(config.normalization("ACTION"), ACTION, widths[ACTION], statistics, "statistics"),
         statistics=statistics,
     )
     settings = {**SETTINGS, "eos_token": BASE_SPECIAL_TOKENS[PAD_ID]}
-    return Checkpoint(
-        None, model.eval(), processors, InstructionTokenizer(tokenizer, settings, config.tokenizer_max_length)
-    )
+    words = InstructionTokenizer(tokenizer, settings, config.tokenizer_max_length)
+    if config.add_image_special_tokens:
+        model.model.image_token_ids = words.image_token_ids()
+    return Checkpoint(None, model.eval(), processors, words)
 
 
-def train_tokenizer() -> tokenizers.Tokenizer:
+def train_tokenizer(texts: Iterable[str] = ()) -> tokenizers.Tokenizer:
     """Byte-level BPE like the published backbone's (digits one by one, any text encodable), a hundredth of its size."""
     tokenizer = byte_level_bpe({}, [])
     trainer = trainers.BpeTrainer(
@@ -83,12 +102,12 @@ def train_tokenizer() -> tokenizers.Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(instructions(), trainer)
+    tokenizer.train_from_iterator([*instructions(), *texts], trainer)
     tokenizer.add_special_tokens(list(ADDED_TOKENS))
     return tokenizer
 
 
-def _randomise(model: SmolVLA, seed: int) -> None:
+def randomise(model: SmolVLA, seed: int) -> None:
     """Unit-gain normal matrices, zero biases; tokens of all kinds enter the first layer at size one."""
     generator = torch.Generator().manual_seed(seed)
     width = model.backbone.text.hidden_size
@@ -108,14 +127,14 @@ def _randomise(model: SmolVLA, seed: int) -> None:
                 parameter.zero_()
 
 
-def _backbone_json(size: dict[str, Any], tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
+def _backbone_json(size: Mapping[str, Any], tokenizer: tokenizers.Tokenizer) -> dict[str, Any]:
     vocab_size = size["text"].get("vocab_size", tokenizer.get_vocab_size())
     text = {"model_type": "llama", "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000}
     ids = {"pad_token_id": PAD_ID, "vocab_size": vocab_size}
     return {
         "model_type": "smolvlm",
         "image_token_id": tokenizer.token_to_id(IMAGE_TOKEN),
-        "scale_factor": 4,
+        "scale_factor": size.get("scale_factor", 4),
         "tie_word_embeddings": False,
         **ids,
         "text_config": {**text, **ids, **size["text"]},
@@ -123,15 +142,14 @@ def _backbone_json(size: dict[str, Any], tokenizer: tokenizers.Tokenizer) -> dic
     }
 
 
-def _config_json(embodiment: Embodiment, backbone: BackboneConfig) -> dict[str, Any]:
-    joints = len(embodiment.joints)
-    cameras = {
-        camera.feature: {"type": "VISUAL", "shape": [3, camera.height, camera.width]} for camera in embodiment.cameras
-    }
+def _config_json(
+    cameras: Mapping[str, tuple[int, int]], widths: Mapping[str, int], backbone: BackboneConfig
+) -> dict[str, Any]:
+    eyes = {name: {"type": "VISUAL", "shape": [3, *size]} for name, size in cameras.items()}
     return {
         "type": "smolvla",
-        "input_features": {**cameras, STATE: {"type": "STATE", "shape": [joints]}},
-        "output_features": {ACTION: {"type": "ACTION", "shape": [joints]}},
+        "input_features": {**eyes, STATE: {"type": "STATE", "shape": [widths[STATE]]}},
+        "output_features": {ACTION: {"type": "ACTION", "shape": [widths[ACTION]]}},
         "device": "cpu",
         "resize_imgs_with_padding": [backbone.vision.image_size] * 2,
         "num_vlm_layers": backbone.text.num_hidden_layers,

@@ -81,5 +81,6 @@ class SmolVLA(nn.Module):
             time = time * learned
         if (padding := batch.get("action_is_pad")) is not None:
             learned = learned & ~padding.bool()
-        error = self.model.error(inputs, actions, noise, time)[..., : self.config.action_dim]
+        memory = self.model.remember(inputs)
+        error = self.model.error(memory, actions, noise, time)[..., : self.config.action_dim]
         return (error * learned[..., None]).sum() / (learned.sum() * error.shape[-1]).clamp_min(1)

@@ -1,0 +1,48 @@
+"""A batch of the dataset's arrays to the batch that the model reads: by the checkpoint's own processors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smolvla_ros.model.checkpoint import Checkpoint
+from smolvla_ros.model.config import ACTION, STATE
+from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS
+from smolvla_ros.training.errors import mismatch
+from smolvla_ros.training.samples import TASK
+
+
+class Preparation:
+    """Normalises, tokenises, and moves to the device; cameras become (batch, 3, height, width) in [0, 1]."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, augment: bool = False) -> None:
+        self._checkpoint, self._device, self._augment = checkpoint, device, augment
+
+    def __call__(self, arrays: Mapping[str, Any], step: int | None = None, start: int = 0) -> dict[str, Tensor]:
+        """step, start: of a batch to train on, whose pictures may be augmented; `start` is its first sample's place.
+
+        Raises TrainingError where a key that the model reads is missing or misshapen.
+        """
+        checkpoint, config = self._checkpoint, self._checkpoint.config
+        batch: dict[str, Tensor] = {}
+        for name, value in arrays.items():
+            if isinstance(value, Tensor):
+                batch[name] = value.to(self._device)
+        shapes = {STATE: (config.state_dim,), ACTION: (config.chunk_size, config.action_dim)}
+        for name, shape in shapes.items():
+            found = tuple(batch[name].shape[1:]) if name in batch else None
+            if found != shape:
+                raise mismatch(f"{name} of a sample", f"shape {shape}", found, "take samples of the checkpoint's robot")
+        renames = checkpoint.processors.rename_map
+        for name in [name for name in batch if name in renames]:
+            batch[renames[name]] = batch.pop(name)
+        for name in config.camera_features:
+            if name in batch and batch[name].dtype == torch.uint8:
+                batch[name] = batch[name].permute(0, 3, 1, 2).float().div_(255.0)
+        for name, normalizer in ((STATE, checkpoint.processors.state), (ACTION, checkpoint.processors.action)):
+            batch[name] = normalizer.forward(batch[name].cpu().float()).to(self._device)
+        tokens, mask = checkpoint.tokenizer(arrays[TASK])
+        return {**batch, TOKENS: tokens.to(self._device), TOKEN_MASK: mask.to(self._device)}
