@@ -33,6 +33,7 @@ setup(
         "safetensors",
         "tokenizers",
         "torch",
+        "tqdm",
     ],
     extras_require={"simulation": ["mujoco>=3.3,<4"]},
     data_files=[
