@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from smolvla_ros.execution.exchange import ArrivedChunk
+from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S, left_behind
 from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns
 from smolvla_ros.execution.settings import ExecutorSettings
 from smolvla_ros.execution.timeline import ChunkRejected
-
-# how far a stamp may lie in the future, and the clock go back, without a word
-CLOCK_TOLERANCE_S = 0.1
 
 
 def check_task(chunk: ArrivedChunk, instruction: str, first_request_id: int) -> None:
@@ -18,7 +16,13 @@ def check_task(chunk: ArrivedChunk, instruction: str, first_request_id: int) -> 
     if chunk.instruction != instruction:
         raise ChunkRejected(f"instruction: expected '{instruction}', found '{chunk.instruction}'")
     if 0 < chunk.request_id < first_request_id:
-        raise ChunkRejected(f"it answers request {chunk.request_id} of the task before")
+        raise ChunkRejected(f"request: expected one of this task, found {chunk.request_id} of the task before")
+
+
+def check_inputs(chunk: ArrivedChunk, max_age_s: float) -> None:
+    """Raises ChunkRejected where an image or the joint state it was made from is old beside the others."""
+    if told := left_behind(chunk.input_stamps_s, max_age_s):
+        raise ChunkRejected(told)
 
 
 def acceptable_rows(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from smolvla_ros.execution.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class ArrivedChunk:
-    """A chunk as it came: positions (rows, columns of joint_names) rad, row k for observation_s + k * step_s."""
+    """A chunk as it came: positions (rows, columns of joint_names) rad, row k for observation_s + k * step_s.
+
+    input_stamps_s: of each image and of the joint state that it was made from, where it says so.
+    """
 
     request_id: int
     instruction: str
@@ -22,6 +26,7 @@ class ArrivedChunk:
     step_s: float
     joint_names: Sequence[str]
     positions: np.ndarray
+    input_stamps_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class Commands:
 
 @dataclass
 class TaskCounts:
-    """Since the task began. starved_s: without a row to execute, from the first chunk on."""
+    """Since the task began. starved_s: without a row to execute, from the first chunk on. refusals and clamps: chunks
+    and rows by what was wrong with them.
+    """
 
     chunks_received: int = 0
     chunks_refused: int = 0
@@ -61,3 +68,5 @@ class TaskCounts:
     rows_clamped: int = 0
     rows_refused: int = 0
     starved_s: float = 0.0
+    refusals: Counter[str] = field(default_factory=Counter)
+    clamps: Counter[str] = field(default_factory=Counter)

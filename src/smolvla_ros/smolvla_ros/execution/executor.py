@@ -11,14 +11,16 @@ Starved, paused, at fault or stopped, the arm holds: one trajectory to rest is s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import numpy as np
 
-from smolvla_ros.execution.acceptance import CLOCK_TOLERANCE_S, acceptable_rows, check_task
+from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task
 from smolvla_ros.execution.commanded import CommandedMotion
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
+from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
+from smolvla_ros.execution.joint_watch import JointWatch
 from smolvla_ros.execution.latency import LatencyWindow
+from smolvla_ros.execution.mode import Holds, Mode
 from smolvla_ros.execution.requests import Reason, RequestGate
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.settings import ExecutorSettings
@@ -27,22 +29,10 @@ from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.trajectory import Trajectory
 
 SHORTEST_INTERVAL_S = 1e-3
-# an arm rests that has stayed this close to one place for this long
-REST_RAD = 0.02
-REST_S = 0.2
+# a longer pause between two ticks is a clock set forward, or this process stood still
+LONGEST_TICK_S = 2.0
 # fewer latencies say nothing: a policy's first chunk is often its slowest
 ENOUGH_LATENCIES = 5
-
-
-class Mode(IntEnum):
-    """Values of ExecutorState.mode."""
-
-    IDLE = 0
-    RUNNING = 1
-    STARVED = 2
-    PAUSED = 3
-    FAULT = 4
-    EMERGENCY_STOP = 5
 
 
 @dataclass
@@ -61,24 +51,19 @@ class ChunkExecutor:
         self.mode, self.reason, self.warning = Mode.IDLE, "no task", ""
         self.instruction, self.policy = "", ""
         self.horizon, self.step_s = 0, 0.0
-        self.paused = self.stopped = False
+        self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
+        self.foreign_trajectories = self.clock_jumps = 0
         self._held_since_s: float | None = None
-        self._running = False
         self._task_start_s = self._last_tick_s = 0.0
-        self._measured: np.ndarray | None = None
-        self._measured_s = -np.inf
         self._asked_from: np.ndarray | None = None
-        self._joint_state_fault = self._policy_fault = ""
-        self._blind = False
-        self._rest: np.ndarray | None = None
-        self._rest_since_s = 0.0
+        self._policy_fault = ""
         self._new_rows = self._dropped = False
 
     # what the operator asks for
 
     def start_task(self, instruction: str, now_s: float, flush: bool = True) -> None:
         """Begins a task, also while another runs; `flush` drops what is queued of the one before."""
-        self.instruction, self._running = instruction, True
+        self.instruction, self.holds.running = instruction, True
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
@@ -89,7 +74,7 @@ class ChunkExecutor:
 
     def end_task(self) -> None:
         """The arm holds; no chunk is asked for any more."""
-        self._running = False
+        self.holds.running = False
         self._drop_rows()
 
     def change_instruction(self, instruction: str, flush: bool) -> None:
@@ -100,39 +85,49 @@ class ChunkExecutor:
             self._drop_rows()
 
     def pause(self) -> None:
-        self.paused = True
+        self.holds.paused = True
 
     def resume(self) -> None:
         """Goes on where the arm is; what was queued before the pause is for times that are past."""
-        self.paused = False
+        self.holds.paused = False
         self._ask_afresh()
 
     def emergency_stop(self) -> None:
-        """Also stops what others have sent to the controller."""
-        self.stopped = True
+        """Also stops what others have sent to the controller, and what they send while it is latched."""
+        self.holds.stopped = True
         self.motion.holding = False
 
     def reset_emergency_stop(self) -> None:
-        self.stopped = False
+        self.holds.stopped = False
         self._ask_afresh()
+
+    def retune(self, settings: ExecutorSettings) -> None:
+        """Other settings from now on. Raises OverlapError, and keeps those it has."""
+        self.timeline.use(settings.overlap_of(self.limits.names))
+        self.settings = settings
+        self.gate.threshold, self.gate.timeout_s = settings.threshold, settings.request_timeout_s
+        self.joints.timeout_s = settings.joint_state_timeout_s
 
     # what the graph tells
 
     def on_joint_state(self, stamp_s: float, positions: np.ndarray) -> None:
         """Measured positions (joints,) in the limits' order."""
-        if not np.isfinite(positions).all():
-            self.on_unusable_joint_state("joint states: expected numbers, found a position that is none")
-            return
-        self._joint_state_fault = ""
-        self._measured, self._measured_s = positions, stamp_s
-        if self._rest is None or np.abs(positions - self._rest).max() > REST_RAD:
-            self._rest, self._rest_since_s = positions, stamp_s
-        if self._joint_states_fresh(self._last_tick_s):
+        if self.joints.take(stamp_s, positions) and self.joints.fresh(self._last_tick_s):
             self.motion.observe(stamp_s, positions)
 
     def on_unusable_joint_state(self, why: str) -> None:
-        """Kept for the reason of a fault, should no usable one come in time."""
-        self._joint_state_fault = why
+        self.joints.unusable(why)
+
+    def on_foreign_trajectory(self) -> None:
+        """Somebody else has sent the controller a trajectory: against the emergency stop, or into a task. The arm holds
+        where it is; a task then goes on from there.
+        """
+        if not (self.holds.stopped or (self.holds.running and not self.holds.paused)):
+            return
+        self.foreign_trajectories += 1
+        self.motion.forget()
+        self.motion.holding = False
+        self._ask_afresh()
 
     def on_refusal(self, request_id: int, message: str, now_s: float) -> bool:
         """The policy answered without rows. False where the request no longer counts."""
@@ -145,10 +140,12 @@ class ChunkExecutor:
     def on_chunk(self, chunk: ArrivedChunk, now_s: float) -> None:
         """Puts a chunk on the timeline. Raises ChunkRejected, counted, where it cannot be executed."""
         try:
+            check_inputs(chunk, self.settings.input_timeout_s)
             late = self._land(chunk, now_s)
         except ChunkRejected as rejected:
             self.gate.answered(chunk.request_id, now_s, with_rows=False)
             self.counts.chunks_refused += 1
+            self.counts.refusals[rejected.kind] += 1
             self.counts.rows_refused += len(chunk.positions)
             self._policy_fault = f"chunk refused: {rejected}"
             raise
@@ -163,8 +160,9 @@ class ChunkExecutor:
     def tick(self, now_s: float) -> Commands:
         """Moves on to now and says what to publish. Call it at a steady rate, faster than the chunks' rows."""
         since_s = now_s - self._last_tick_s
-        if since_s < -CLOCK_TOLERANCE_S:
-            self._follow_the_clock_back(since_s)
+        if self._last_tick_s and not -CLOCK_TOLERANCE_S <= since_s <= LONGEST_TICK_S:
+            self._follow_the_clock(now_s, since_s)
+            since_s = 0.0
         self._last_tick_s = now_s
         executed = self.timeline.advance(now_s)
         self._look(now_s)
@@ -179,7 +177,7 @@ class ChunkExecutor:
 
     @property
     def task_time_s(self) -> float:
-        return self._last_tick_s - self._task_start_s if self._running else 0.0
+        return self._last_tick_s - self._task_start_s if self.holds.running else 0.0
 
     @property
     def held_s(self) -> float:
@@ -197,10 +195,11 @@ class ChunkExecutor:
 
     @property
     def _may_move(self) -> bool:
-        return self._running and not (self.stopped or self.paused or self._blind)
+        return self.holds.mode(self.joints, self._last_tick_s) is None
 
-    def _joint_states_fresh(self, now_s: float) -> bool:
-        return abs(now_s - self._measured_s) <= self.settings.joint_state_timeout_s
+    @property
+    def _measured(self) -> np.ndarray | None:
+        return self.joints.measured
 
     def _drop_rows(self) -> None:
         """The controller still follows what was sent; a hold has to follow."""
@@ -212,65 +211,50 @@ class ChunkExecutor:
         self._policy_fault = ""
         self.gate.ask_now(Reason.STARVED if self.horizon else Reason.START)
 
-    def _follow_the_clock_back(self, since_s: float) -> None:
-        """The clock was set back: all times known are of another clock, the arm starts anew from where it is."""
+    def _follow_the_clock(self, now_s: float, since_s: float) -> None:
+        """The clock was set, or this process stood still: all times known are of another clock, the arm starts anew.
+        The time between is not the task's.
+        """
+        self.clock_jumps += 1
         self._task_start_s += since_s
         self._held_since_s = None
-        self.motion.forget()
+        if since_s > 0 and self._measured is not None:
+            self.motion.forget_unless_followed(now_s, self._measured)
+        else:
+            self.motion.forget()
         self._ask_afresh()
 
     def _look(self, now_s: float) -> None:
-        """Whether the joint states are there. When they are back, the arm may be elsewhere or still on its way."""
-        if not self._joint_states_fresh(now_s):
-            self._blind, self._rest = True, None
-        elif self._blind and self._measured is not None and self._measured_s - self._rest_since_s >= REST_S:
-            self._blind = False
+        """Whether the joint states are there. When they are back, the arm may be elsewhere."""
+        if self.joints.look(now_s) and self._measured is not None:
             self.motion.forget_unless_followed(now_s, self._measured)
             self._ask_afresh()
 
     def _update_mode(self, now_s: float) -> None:
-        if self.stopped:
-            mode, reason = Mode.EMERGENCY_STOP, "emergency stop: reset it by reset_emergency_stop"
-        elif not self._running:
-            mode, reason = Mode.IDLE, "no task"
-        elif self.paused:
-            mode, reason = Mode.PAUSED, "paused: go on by resume"
-        elif self._blind:
-            mode, reason = Mode.FAULT, self._blindness(now_s)
-        elif len(self.timeline):
-            mode, reason = Mode.RUNNING, ""
-        elif self.gate.unanswered:
-            limit = f"{self.settings.request_timeout_s:g} s"
-            mode, reason = Mode.STARVED, f"the policy gave no answer within {limit}: is its node running?"
-        elif self._policy_fault:
-            mode, reason = Mode.FAULT, self._policy_fault
-        elif self.horizon:
-            mode, reason = Mode.STARVED, "no row is left: waiting for the policy"
-        else:
-            mode, reason = Mode.STARVED, "waiting for the first chunk"
-        if mode not in (Mode.FAULT, Mode.STARVED):
+        self.mode, self.reason = self.holds.mode(self.joints, now_s) or self._mode_by_policy()
+        if self.mode not in (Mode.FAULT, Mode.STARVED):
             self._held_since_s = None
         elif self._held_since_s is None:
             self._held_since_s = now_s
-        self.mode, self.reason = mode, reason
 
-    def _blindness(self, now_s: float) -> str:
-        if self._joint_state_fault:
-            return self._joint_state_fault
-        if self._measured is None:
-            return "no joint states have come: is the driver running?"
-        if self._joint_states_fresh(now_s):
-            return "waiting until the arm rests"
-        expected = f"expected one of the last {self.settings.joint_state_timeout_s:g} s"
-        age_s = now_s - self._measured_s
-        return f"joint states are stale: {expected}, the newest is {age_s:.2f} s old: is the driver running?"
+    def _mode_by_policy(self) -> tuple[Mode, str]:
+        if len(self.timeline):
+            return Mode.RUNNING, ""
+        if self.gate.unanswered:
+            limit = f"{self.settings.request_timeout_s:g} s"
+            return Mode.STARVED, f"the policy gave no answer within {limit}: is its node running?"
+        if self._policy_fault:
+            return Mode.FAULT, self._policy_fault
+        if self.horizon:
+            return Mode.STARVED, "no row is left: waiting for the policy"
+        return Mode.STARVED, "waiting for the first chunk"
 
     def _land(self, chunk: ArrivedChunk, now_s: float) -> int:
         """The number of rows that came too late."""
-        if self._running and self._blind:
-            raise ChunkRejected(self._blindness(now_s))
-        if not self._may_move or self._measured is None:
-            raise ChunkRejected("the arm is held, or has no task")
+        if held := self.holds.mode(self.joints, now_s):
+            raise ChunkRejected(f"held: {held[1]}")
+        if self._measured is None:
+            raise ChunkRejected("held: no joint state has come yet")
         check_task(chunk, self.instruction, self.gate.first_id)
         positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings)
         return self.timeline.land(chunk.observation_s, chunk.step_s, positions, now_s).late
@@ -302,6 +286,7 @@ class ChunkExecutor:
         motion = self.motion.follow(now_s, self._measured, times[far], rows[far])
         rows[far] = motion.rows
         self.counts.rows_clamped += motion.changed
+        self.counts.clamps.update(motion.clamps)
         self.timeline.replace(rows)
         return motion.trajectory
 

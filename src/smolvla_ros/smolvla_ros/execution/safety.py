@@ -109,6 +109,26 @@ def limit_motion(
     return limited, changed
 
 
+def clamp_kinds(
+    times_s: np.ndarray,
+    wanted: np.ndarray,
+    limited: np.ndarray,
+    start_s: float,
+    start_position: np.ndarray,
+    limits: MotionLimits,
+) -> dict[str, int]:
+    """How many of the rows (rows, joints) that were moved had been outside the position limits, else too fast, else too
+    sudden.
+    """
+    changed = np.any(np.abs(limited - wanted) > SLACK, axis=1)
+    outside = np.any((wanted < limits.lower - SLACK) | (wanted > limits.upper + SLACK), axis=1)
+    intervals_s = np.diff(np.concatenate([[start_s], times_s]))[:, None]
+    speed = np.abs(np.diff(np.concatenate([start_position[None], wanted]), axis=0)) / intervals_s
+    fast = np.any(speed > limits.velocity + SLACK, axis=1)
+    kinds = {"position": outside, "velocity": ~outside & fast, "acceleration": ~outside & ~fast}
+    return {kind: int(found.sum()) for kind, rows in kinds.items() if (found := rows & changed).any()}
+
+
 def _reach(before: np.ndarray, interval_s: np.ndarray | float, limits: MotionLimits) -> tuple[np.ndarray, np.ndarray]:
     """The highest mean velocities up and down over an interval from where joints are, inside the velocity limit, after
     which they can still brake in what is then left of the room.

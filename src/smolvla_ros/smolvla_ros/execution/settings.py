@@ -14,6 +14,7 @@ class ExecutorSettings:
 
     threshold: g of the paper; with auto_threshold until latencies are measured. similarity_rad: a chunk is not asked
     for while every joint is closer than this to where it was at the last request, unless the queue is dry; 0: off.
+    input_timeout_s: how much older than the newest input of its observation an image or joint state may be.
     max_jump_rad: how far a chunk's first row may lie from where the arm is. overlap: the rule for rows of two chunks,
     and joint_overlap that of single joints, by name.
     """
@@ -24,6 +25,7 @@ class ExecutorSettings:
     request_timeout_s: float = 5.0
     joint_state_timeout_s: float = 0.3
     observation_timeout_s: float = 5.0
+    input_timeout_s: float = 1.0
     max_jump_rad: float = 1.0
     latency_quantile: float = 0.95
     overlap: str = "latest"

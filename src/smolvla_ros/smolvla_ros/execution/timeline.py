@@ -19,7 +19,12 @@ WHOLE_ROW = 1e-3
 
 
 class ChunkRejected(ValueError):
-    """A chunk that cannot be executed. The message says what was expected and what was found."""
+    """A chunk that cannot be executed. The message: what is wrong, a colon, what was expected and what was found."""
+
+    @property
+    def kind(self) -> str:
+        """What is wrong, without figures: for counting."""
+        return str(self).partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Timeline:
         times = observation_s + step_s * np.arange(len(positions))
         late = int(np.searchsorted(times, now_s, side="right"))
         if late == len(positions):
-            raise ChunkRejected(f"all {late} rows are past: the last was for {now_s - times[-1]:.3f} s ago")
+            raise ChunkRejected(f"late: all {late} rows are past, the last was for {now_s - times[-1]:.3f} s ago")
         # half a step before the first new row, so that no two rows demand a move in next to no time
         kept = self._times < times[late] - 0.5 * step_s
         rows, chunks = self._combined(times[late:], positions[late:], max(now_s, times[late] - step_s))
@@ -102,6 +107,10 @@ class Timeline:
             return self._positions
         count = int((self.end_s - self._times[0]) / step_s + WHOLE_ROW) + 1
         return spline_through(self._times, self._positions, self._times[0] + step_s * np.arange(count))
+
+    def use(self, overlap: Overlap) -> None:
+        """From the next chunk on."""
+        self._overlap = overlap
 
     def __len__(self) -> int:
         return len(self._times)

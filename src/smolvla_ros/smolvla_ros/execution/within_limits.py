@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smolvla_ros.execution.safety import MotionLimits, limit_motion
+from smolvla_ros.execution.safety import MotionLimits, clamp_kinds, limit_motion
 from smolvla_ros.execution.spline import highest_acceleration, highest_speed
 from smolvla_ros.execution.trajectory import Trajectory, through_rows
 
@@ -20,11 +20,12 @@ MORE = 1.1
 
 @dataclass(frozen=True)
 class LimitedMotion:
-    """A trajectory through `rows` (rows, joints), of which `changed` are not as they were asked for."""
+    """A trajectory through `rows` (rows, joints), of which `changed` are not as they were asked for, and why."""
 
     trajectory: Trajectory
     rows: np.ndarray
     changed: int
+    clamps: dict[str, int]
 
 
 def motion_within(
@@ -45,7 +46,7 @@ def motion_within(
         trajectory = through_rows(start_s, position, velocity, times_s, limited, limits)
         speed, acceleration = _shares(trajectory, len(rows), limits)
         fastest, hardest = max(float(speed.max()), 1.0), float(acceleration.max())
-        tried.append((fastest, hardest, LimitedMotion(trajectory, limited, changed)))
+        tried.append((fastest, hardest, trajectory, limited, changed))
         if fastest <= 1.0 and hardest <= 1.0:
             break
         asked = replace(
@@ -53,7 +54,9 @@ def motion_within(
             velocity=asked.velocity / np.where(speed > 1.0, MORE * speed, 1.0),
             acceleration=asked.acceleration / np.where(acceleration > 1.0, MORE * acceleration, 1.0),
         )
-    return min(tried, key=lambda found: found[:2])[2]
+    _, _, trajectory, limited, changed = min(tried, key=lambda found: found[:2])
+    clamps = clamp_kinds(times_s, rows, limited, start_s, position, limits) if changed else {}
+    return LimitedMotion(trajectory, limited, changed, clamps)
 
 
 def _shares(trajectory: Trajectory, rows: int, limits: MotionLimits) -> tuple[np.ndarray, np.ndarray]:

@@ -5,110 +5,57 @@ All decisions are made by smolvla_ros.execution.executor; this file turns messag
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
-from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from smolvla_msgs.action import RunTask
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
-from smolvla_msgs.srv import FinishTask, SetInstruction
-from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
-from smolvla_ros.execution.exchange import ArrivedChunk, Request
-from smolvla_ros.execution.executor import ChunkExecutor, Mode
-from smolvla_ros.execution.overlap import OVERLAPS, OverlapError
+from smolvla_ros.embodiment import EmbodimentError, load_embodiment
+from smolvla_ros.execution.executor import ChunkExecutor
+from smolvla_ros.execution.overlap import OverlapError
 from smolvla_ros.execution.safety import MotionLimits
-from smolvla_ros.execution.settings import ExecutorSettings
+from smolvla_ros.execution.task_end import TaskEnd
 from smolvla_ros.execution.timeline import ChunkRejected
-from smolvla_ros.nodes.conversions import (
-    diagnostics_message,
-    duration_message,
-    joint_positions,
-    rows_array,
-    rows_message,
-    seconds,
-    time_message,
-    trajectory_message,
-)
+from smolvla_ros.nodes.conversions import joint_positions, seconds, trajectory_message
+from smolvla_ros.nodes.executor_messages import arrived_chunk, diagnostics, request_message, state_message
+from smolvla_ros.nodes.executor_parameters import PARAMETERS, QueueRuleError, executor_settings
 from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.newest import Newest
-from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
+from smolvla_ros.nodes.rivals import Rivals
+from smolvla_ros.nodes.task_server import TaskServer
+from smolvla_ros.nodes.trouble_log import TroubleLog
 
-DEFAULTS = ExecutorSettings()
-PARAMETERS = (
-    Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
-    Parameter("rate", 50.0, "Hz; how often the queue is looked at", (10.0, 500.0)),
-    Parameter("threshold", DEFAULTS.threshold, "g: a chunk is asked for at g * horizon rows left", (0.0, 1.0)),
-    Parameter("auto_threshold", DEFAULTS.auto_threshold, "take the lowest g that measured latencies allow"),
-    Parameter("similarity", DEFAULTS.similarity_rad, "rad; no chunk while all joints moved less; 0: off", (0.0, 3.2)),
-    Parameter("overlap", DEFAULTS.overlap, "rows of two chunks: " + ", ".join(OVERLAPS)),
-    Parameter("gripper_overlap", "", "the same for the gripper; empty: as overlap"),
-    Parameter("cross_fade", DEFAULTS.cross_fade_s, "s; how long cross_fade takes", (0.0, 10.0)),
-    Parameter(
-        "ensemble_coefficient",
-        DEFAULTS.ensemble_coefficient,
-        "m of temporal_ensemble: chunk i, 0 the oldest, weighs exp(-m i)",
-        (-1.0, 1.0),
-    ),
-    Parameter("request_timeout", DEFAULTS.request_timeout_s, "s; a request older than this is given up", (0.1, 600.0)),
-    Parameter("joint_state_timeout", DEFAULTS.joint_state_timeout_s, "s; older joint states: hold", (0.02, 10.0)),
-    Parameter(
-        "observation_timeout", DEFAULTS.observation_timeout_s, "s; chunks of older observations: refused", (0.05, 600.0)
-    ),
-    Parameter("max_jump", DEFAULTS.max_jump_rad, "rad; a chunk that starts farther away is refused", (0.01, 7.0)),
-    Parameter("task_time_limit", 120.0, "s; for RunTask goals that name none", (1.0, 86400.0)),
-    Parameter("fault_time_limit", 15.0, "s; a task that has been held this long ends with REASON_FAULT", (0.5, 3600.0)),
-)
 STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
 LAST_WORD_S = 1.0
-OPERATOR_ERRORS = (EmbodimentError, OverlapError)
+OPERATOR_ERRORS = (EmbodimentError, OverlapError, QueueRuleError)
 
 
 class ExecutorNode(ManagedNode):
-    """Configured it takes an emergency stop, active it takes tasks and sends trajectories.
-
-    One task at a time: a new RunTask goal preempts the one before.
+    """Configured it takes an emergency stop, active it takes tasks and sends trajectories. Everything runs in one
+    thread.
     """
 
     def __init__(self) -> None:
         super().__init__("executor", PARAMETERS, OPERATOR_ERRORS)
-        self._goal: Any = None
-        self._ended: Future | None = None
-        self._server: ActionServer | None = None
+        self._task: TaskServer | None = None
 
     def configure(self) -> None:
-        settings = self._settings = self.settings
+        settings = self.settings
         embodiment = load_embodiment(settings["embodiment"])
         self._names = embodiment.joint_names
-        self._core = ChunkExecutor(
-            MotionLimits.of(embodiment),
-            ExecutorSettings(
-                threshold=settings["threshold"],
-                auto_threshold=settings["auto_threshold"],
-                similarity_rad=settings["similarity"],
-                overlap=settings["overlap"],
-                joint_overlap=self._gripper_overlap(embodiment),
-                cross_fade_s=settings["cross_fade"],
-                ensemble_coefficient=settings["ensemble_coefficient"],
-                request_timeout_s=settings["request_timeout"],
-                joint_state_timeout_s=settings["joint_state_timeout"],
-                observation_timeout_s=settings["observation_timeout"],
-                max_jump_rad=settings["max_jump"],
-            ),
-        )
-        self._time_limit_s = 0.0
-        self._ticks = 0
-        self._told_refusal = self._told_trouble = self._told_warning = ""
+        # LeRobot counts a gripper from 0, closed, to 100, open
+        self._grippers = [joint.name for joint in embodiment.joints if joint.lerobot_unit == "range_0_100"]
+        self._core = ChunkExecutor(MotionLimits.of(embodiment), executor_settings(settings, self._grippers))
+        self._log = TroubleLog(self.get_logger())
+        self._rate_hz, self._ticks = settings["rate"], 0
         self._trajectories = self.create_publisher(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", QoSProfile(depth=1)
         )
@@ -116,40 +63,37 @@ class ExecutorNode(ManagedNode):
         self._states = self.create_publisher(ExecutorState, "executor/state", QoSProfile(depth=1))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
         self._joint_states = Newest(self, JointState, "joint_states")
+        self._rivals = Rivals(self, self._trajectories, self._on_foreign_trajectory)
         for name in ("pause", "resume", "emergency_stop", "reset_emergency_stop"):
             self.create_service(Trigger, f"executor/{name}", getattr(self, f"_{name}"))
-        self.create_service(SetInstruction, "executor/set_instruction", self._set_instruction)
-        self.create_service(FinishTask, "executor/finish_task", self._finish_task)
-        self._server = ActionServer(
-            self,
-            RunTask,
-            "executor/run_task",
-            execute_callback=self._run_task,
-            goal_callback=self._check_goal,
-            cancel_callback=lambda _goal: CancelResponse.ACCEPT,
-        )
+        self._task = TaskServer(self, self._core, self._now_s, self._task_refusal)
+        self._task.settings = settings
 
     def activate(self) -> None:
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
-        self.create_timer(1.0 / self._settings["rate"], self._tick)
+        self.create_timer(1.0 / self._rate_hz, self._tick)
 
     def deactivate(self) -> None:
         """The arm comes to rest now, not where the queue ends."""
-        self._end(RunTask.Result.REASON_CANCELED, "the executor was deactivated")
+        if self._task is not None:
+            self._task.end(TaskEnd.CANCELED, "the executor was deactivated")
         self._core.end_task()
         self._step()
         # what is published in a process's last moment is lost unless somebody has taken it
         self._trajectories.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
 
     def cleanup(self) -> None:
-        if self._server is not None:
-            self._server.destroy()
-            self._server = None
+        if self._task is not None:
+            self._task.destroy()
+            self._task = None
 
-    def _gripper_overlap(self, embodiment: Embodiment) -> dict[str, str]:
-        """LeRobot counts a gripper from 0, closed, to 100, open."""
-        rule = self._settings["gripper_overlap"] or self._settings["overlap"]
-        return {joint.name: rule for joint in embodiment.joints if joint.lerobot_unit == "range_0_100"}
+    def check_settings(self, settings: dict[str, Any]) -> None:
+        executor_settings(settings, ())
+
+    def retune(self, settings: dict[str, Any]) -> None:
+        self._core.retune(executor_settings(settings, self._grippers))
+        if self._task is not None:
+            self._task.settings = settings
 
     # inputs
 
@@ -168,26 +112,22 @@ class ExecutorNode(ManagedNode):
         now_s = self._now_s()
         if message.status != ActionChunk.STATUS_OK:
             counts = self._core.on_refusal(message.request_id, message.message, now_s)
-            if counts and message.status == ActionChunk.STATUS_REFUSED:
-                self._end(RunTask.Result.REASON_REFUSED, message.message)
+            if counts and message.status == ActionChunk.STATUS_REFUSED and self._task is not None:
+                self._task.end(TaskEnd.REFUSED, message.message)
             return
-        chunk = ArrivedChunk(
-            request_id=message.request_id,
-            instruction=message.instruction,
-            policy=message.policy,
-            observation_s=seconds(message.observation_stamp),
-            step_s=seconds(message.step),
-            joint_names=message.joint_names,
-            positions=rows_array(message.positions),
-        )
         try:
-            self._core.on_chunk(chunk, now_s)
+            self._core.on_chunk(arrived_chunk(message), now_s)
         except ChunkRejected as rejected:
-            if str(rejected) != self._told_refusal:
-                self.get_logger().warning(f"chunk {message.id} refused: {rejected}")
-            self._told_refusal = str(rejected)
+            self._log.refused(message.id, rejected)
         else:
-            self._told_refusal = ""
+            self._log.taken()
+            self._step()
+
+    def _on_foreign_trajectory(self) -> None:
+        """Answered at once: a moment later the arm would be on its way."""
+        self._look_at_arm()
+        self._core.on_foreign_trajectory()
+        if self._core.holds.stopped or self.state == "active":
             self._step()
 
     # the clockwork
@@ -196,142 +136,49 @@ class ExecutorNode(ManagedNode):
         self._ticks += 1
         self._look_at_arm()
         self._step()
-        self._watch_task()
-        self._tell_trouble()
+        if self._task is not None:
+            self._task.watch()
+        self._log.look(self._core)
         if self._due(STATE_HZ):
-            self._publish_state()
+            state = state_message(self._core, self.get_clock().now().to_msg())
+            self._states.publish(state)
+            if self._task is not None and self._due(FEEDBACK_HZ):
+                self._task.tell(state)
         if self._due(DIAGNOSTICS_HZ):
-            self._publish_diagnostics()
+            self._core.holds.rivals = self._rivals.names()
+            self._diagnostics.publish(diagnostics(self._core, self.get_clock().now().to_msg()))
 
     def _due(self, rate_hz: float) -> bool:
-        return self._ticks % max(1, round(self._settings["rate"] / rate_hz)) == 0
+        return self._ticks % max(1, round(self._rate_hz / rate_hz)) == 0
 
     def _step(self) -> None:
         """What has come in goes out at once: not a tick later."""
         commands = self._core.tick(self._now_s())
         if commands.trajectory is not None:
-            self._trajectories.publish(trajectory_message(commands.trajectory, self._names))
+            message = trajectory_message(commands.trajectory, self._names)
+            self._rivals.sent(message)
+            self._trajectories.publish(message)
         if commands.request is not None:
-            self._requests.publish(self._request_message(commands.request))
+            stamp = self.get_clock().now().to_msg()
+            self._requests.publish(request_message(commands.request, self._names, stamp))
 
-    def _watch_task(self) -> None:
-        """Ends the task where it is time to."""
-        if self._goal is None:
-            return
-        result, core = RunTask.Result, self._core
-        if self._goal.is_cancel_requested:
-            self._end(result.REASON_CANCELED, "canceled")
-        elif core.mode == Mode.EMERGENCY_STOP:
-            self._end(result.REASON_EMERGENCY_STOP, core.reason)
-        elif core.task_time_s >= self._time_limit_s:
-            self._end(result.REASON_TIME_LIMIT, f"the time limit of {self._time_limit_s:g} s is over")
-        elif core.held_s > self._settings["fault_time_limit"]:
-            self._end(result.REASON_FAULT, core.reason)
+    def _now_s(self) -> float:
+        return seconds(self.get_clock().now().to_msg())
 
-    def _tell_trouble(self) -> None:
-        """Each trouble once, by its headline: what follows may hold figures that change."""
-        core = self._core
-        headline = core.reason.partition(":")[0] if core.in_trouble else ""
-        if headline and headline not in (self._told_trouble, "chunk refused"):
-            self.get_logger().warning(f"the arm holds: {core.reason}")
-        elif self._told_trouble and core.mode == Mode.RUNNING:
-            self.get_logger().info("the arm goes on")
-        if headline or core.mode == Mode.RUNNING:
-            self._told_trouble = headline
-        warning = core.warning.partition(":")[0]
-        if warning and warning != self._told_warning:
-            self.get_logger().warning(core.warning)
-        self._told_warning = warning
+    # what the operator asks for
 
-    def _request_message(self, request: Request) -> ChunkRequest:
-        message = ChunkRequest(
-            id=request.id,
-            reason=int(request.reason),
-            instruction=request.instruction,
-            reset=request.reset,
-            queued_rows=request.queued_rows,
-            delay_rows=request.delay_rows,
-            committed_start=time_message(request.committed_start_s),
-            step=duration_message(request.step_s),
-            joint_names=list(self._names),
-            committed=rows_message(request.committed),
-            expected_latency=request.expected_latency_s,
-        )
-        message.header.stamp = self.get_clock().now().to_msg()
-        return message
-
-    # the task
-
-    def _check_goal(self, goal: RunTask.Goal) -> GoalResponse:
-        if not goal.instruction.strip():
-            self.get_logger().error("run_task: expected an instruction, found an empty one")
-            return GoalResponse.REJECT
-        if self._core.stopped:
-            self.get_logger().error(
-                "run_task: the emergency stop is latched: reset it by executor/reset_emergency_stop"
-            )
-            return GoalResponse.REJECT
+    def _task_refusal(self) -> str:
         if self.state != "active":
-            self.get_logger().error(f"run_task: expected an active executor, found it {self.state}")
-            return GoalResponse.REJECT
-        return GoalResponse.ACCEPT
-
-    async def _run_task(self, goal: Any) -> RunTask.Result:
-        flush = goal.request.queue_on_start == SetInstruction.Request.QUEUE_FLUSH
-        self._end(RunTask.Result.REASON_PREEMPTED, "a new goal came", keep_queue=not flush)
-        ended = Future()
-        self._goal, self._ended = goal, ended
-        limit_s = seconds(goal.request.time_limit)
-        self._time_limit_s = limit_s if limit_s > 0 else self._settings["task_time_limit"]
-        self._core.start_task(goal.request.instruction, self._now_s(), flush)
-        self.get_logger().info(f"task: {goal.request.instruction}")
-        result = await ended
-        if result.reason == RunTask.Result.REASON_CANCELED:
-            goal.canceled()
-        elif result.reason in (RunTask.Result.REASON_FINISHED, RunTask.Result.REASON_TIME_LIMIT):
-            goal.succeed()
-        else:
-            goal.abort()
-        return result
-
-    def _end(self, reason: int, message: str, task_succeeded: bool = False, keep_queue: bool = False) -> None:
-        """Ends the running task, if there is one; the arm holds, unless a new task goes on with the queue."""
-        if self._goal is None or self._ended is None:
-            return
-        counts = self._core.counts
-        result = RunTask.Result(
-            reason=reason,
-            task_succeeded=task_succeeded,
-            message=message,
-            duration=self._core.task_time_s,
-            chunks=counts.chunks_received,
-            starved_time=counts.starved_s,
-            rows_executed=counts.rows_executed,
-        )
-        self.get_logger().info(f"task ended: {message}")
-        ended, self._ended, self._goal = self._ended, None, None
-        if not keep_queue:
-            self._core.end_task()
-        ended.set_result(result)
-
-    def _set_instruction(self, request: Any, response: Any) -> Any:
-        if self._goal is None or not request.instruction.strip():
-            response.message = (
-                "no task is running" if self._goal is None else "expected an instruction, found an empty one"
-            )
-            return response
-        self._core.change_instruction(request.instruction, request.queue == SetInstruction.Request.QUEUE_FLUSH)
-        response.success, response.message = True, f"now: {request.instruction}"
-        return response
-
-    def _finish_task(self, request: Any, response: Any) -> Any:
-        response.success = self._goal is not None
-        response.message = "finished" if response.success else "no task is running"
-        self._end(RunTask.Result.REASON_FINISHED, request.note, request.task_succeeded)
-        return response
+            return f"expected an active executor, found it {self.state}"
+        if self._core.holds.stopped:
+            return "the emergency stop is latched: reset it by executor/reset_emergency_stop"
+        if rivals := self._rivals.names():
+            return f"expected nobody else to send trajectories to {self._trajectories.topic_name}, found {rivals}"
+        return ""
 
     def _pause(self, _request: Any, response: Any) -> Any:
         self._core.pause()
+        self._step()
         return _answer(response, "the arm holds; go on by executor/resume")
 
     def _resume(self, _request: Any, response: Any) -> Any:
@@ -339,59 +186,14 @@ class ExecutorNode(ManagedNode):
         return _answer(response, "goes on")
 
     def _emergency_stop(self, _request: Any, response: Any) -> Any:
-        self._core.emergency_stop()
         self._look_at_arm()
+        self._core.emergency_stop()
         self._step()
         return _answer(response, "the arm holds until executor/reset_emergency_stop")
 
     def _reset_emergency_stop(self, _request: Any, response: Any) -> Any:
         self._core.reset_emergency_stop()
         return _answer(response, "reset; give the task again")
-
-    # what it tells
-
-    def _publish_state(self) -> None:
-        core, now_s = self._core, self._now_s()
-        counts = {name: value for name, value in asdict(core.counts).items() if name != "starved_s"}
-        message = ExecutorState(
-            mode=int(core.mode),
-            reason=core.reason,
-            instruction=core.instruction,
-            policy=core.policy,
-            queue_depth=len(core.timeline),
-            horizon=core.horizon,
-            queue_time=max(0.0, core.timeline.end_s - now_s),
-            threshold=core.gate.threshold,
-            request_in_flight=core.gate.in_flight is not None,
-            requests_sent=core.gate.sent,
-            requests_timed_out=core.gate.timed_out,
-            starved_time=core.counts.starved_s,
-            task_time=core.task_time_s,
-            latency_last=core.latency.last_s,
-            latency_p50=core.latency.quantile_s(0.5),
-            latency_p99=core.latency.quantile_s(0.99),
-            **counts,
-        )
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._states.publish(message)
-        if self._goal is not None and self._due(FEEDBACK_HZ):
-            self._goal.publish_feedback(RunTask.Feedback(state=message))
-
-    def _publish_diagnostics(self) -> None:
-        core = self._core
-        if core.mode in (Mode.FAULT, Mode.EMERGENCY_STOP):
-            level = DiagnosticStatus.ERROR
-        else:
-            warned = core.warning or core.mode in (Mode.STARVED, Mode.PAUSED)
-            level = DiagnosticStatus.WARN if warned else DiagnosticStatus.OK
-        summary = core.reason or core.warning or "executing chunks"
-        values = {"mode": core.mode.name.lower(), "queue": len(core.timeline), **asdict(core.counts)}
-        self._diagnostics.publish(
-            diagnostics_message(self.get_clock().now().to_msg(), "executor", level, summary, values)
-        )
-
-    def _now_s(self) -> float:
-        return seconds(self.get_clock().now().to_msg())
 
 
 def _answer(response: Any, message: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from smolvla_ros.runtime.processes import find_executable, prepare_environment
+
+sys.path.insert(0, str(Path(__file__).parent))  # for played_arm, which is no test and no part of the package
 
 
 class Graph:
