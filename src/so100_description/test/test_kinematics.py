@@ -6,52 +6,65 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-OFFICIAL = json.loads((Path(__file__).parent / "official_poses.json").read_text())
+CONFIG = Path(__file__).parents[3] / "config"
 LinkPoses = Callable[[ET.Element, dict[str, float]], dict[str, np.ndarray]]
 
 
-@pytest.mark.parametrize("pose", OFFICIAL["poses"], ids=lambda pose: str(pose["positions_rad"]))
-def test_links_stand_where_the_official_urdf_puts_them(robot: ET.Element, link_poses: LinkPoses, pose: dict) -> None:
-    found = link_poses(robot, dict(zip(OFFICIAL["joints"], pose["positions_rad"], strict=True)))
-    for link, expected in pose["links"].items():
-        in_base = np.linalg.inv(found["base"]) @ found[link]
-        assert np.abs(in_base[:3, 3] - expected["position_m"]).max() < 1e-5, link
-        assert np.abs(in_base[:3, :3] - expected["rotation"]).max() < 1e-4, link
+@pytest.fixture(scope="module")
+def official(variant: str) -> dict[str, Any]:
+    return json.loads((Path(__file__).parent / f"official_poses_{variant}.json").read_text())
 
 
-def test_the_arm_reaches_along_the_worlds_x(robot: ET.Element, link_poses: LinkPoses) -> None:
-    tip = link_poses(robot, {"shoulder_lift": 1.75, "elbow_flex": -1.5708, "wrist_flex": -0.65})["gripper_frame"]
+def test_links_stand_where_the_official_urdf_puts_them(
+    robot: ET.Element, link_poses: LinkPoses, official: dict[str, Any]
+) -> None:
+    for pose in official["poses"]:
+        found = link_poses(robot, dict(zip(official["joints"], pose["positions_rad"], strict=True)))
+        for link, expected in pose["links"].items():
+            in_base = np.linalg.inv(found["base"]) @ found[link]
+            assert np.abs(in_base[:3, 3] - expected["position_m"]).max() < 1e-5, (link, pose["positions_rad"])
+            assert np.abs(in_base[:3, :3] - expected["rotation"]).max() < 1e-4, (link, pose["positions_rad"])
+
+
+def test_the_arm_reaches_along_the_worlds_x(robot: ET.Element, link_poses: LinkPoses, variant: str) -> None:
+    level = {"shoulder_lift": 1.75, "elbow_flex": -1.5708, "wrist_flex": -0.65} if variant == "so100" else {}
+    tip = link_poses(robot, level)["gripper_frame"]
     assert tip[0, 3] > 0.3
     assert abs(tip[1, 3]) < 0.01
     assert tip[:3, 2] @ np.array([1, 0, 0]) > 0.9  # z runs along the fingers
 
 
-def test_tool_frame_is_the_simulators_pinch_point(robot: ET.Element, link_poses: LinkPoses) -> None:
-    kinematics = pytest.importorskip("smolvla_ros.simulation.kinematics", reason="smolvla_ros is not built")
-    for pose in OFFICIAL["poses"]:
-        positions = pose["positions_rad"]
-        found = link_poses(robot, dict(zip(OFFICIAL["joints"], positions, strict=True)))["gripper_frame"]
-        assert np.abs(found[:3, 3] - kinematics.pinch_point(np.array(positions))).max() < 1e-4
-
-
-@pytest.mark.parametrize("camera", ["top", "wrist"])
-def test_camera_frames_look_where_the_simulators_cameras_do(
-    robot: ET.Element, link_poses: LinkPoses, camera: str
+def test_links_fingers_and_cameras_stand_where_the_simulators_do(
+    robot: ET.Element, link_poses: LinkPoses, official: dict[str, Any], variant: str
 ) -> None:
-    scene = pytest.importorskip("smolvla_ros.simulation.scene", reason="smolvla_ros or mujoco is not installed")
-    expected = scene.CAMERAS[camera]
-    poses = link_poses(robot, {})
-    parent = poses["gripper"] if expected.body else poses["world"]
-    found = np.linalg.inv(parent) @ poses[f"{camera}_camera_optical_frame"]
-    forward = np.array(expected.target) - np.array(expected.position)
-    assert np.allclose(found[:3, 3], expected.position, atol=1e-6)
-    assert np.allclose(found[:3, 2], forward / np.linalg.norm(forward), atol=1e-6)  # optical z looks ahead
-    right = np.cross(forward, expected.up)
-    assert np.allclose(found[:3, 0], right / np.linalg.norm(right), atol=1e-6)  # optical x is the image's right
+    pytest.importorskip("mujoco")
+    simulation = pytest.importorskip("smolvla_ros.simulation.world", reason="smolvla_ros is not built")
+    from smolvla_ros.embodiment import load_embodiment
+    from smolvla_ros.simulation.arm_model import ModelMissing
+
+    try:
+        world = simulation.World(load_embodiment(CONFIG / f"{variant}.yaml"))
+    except ModelMissing as missing:
+        pytest.skip(str(missing))
+    for pose in official["poses"]:
+        positions = np.array(pose["positions_rad"])
+        world.place(positions, {})
+        found = link_poses(robot, dict(zip(official["joints"], positions.tolist(), strict=True)))
+        for link, body in world.arm.links.items():
+            assert np.abs(found[link][:3, 3] - world.data.body(body).xpos).max() < 1e-4, link
+            assert np.abs(found[link][:3, :3] - world.data.body(body).xmat.reshape(3, 3)).max() < 1e-4, link
+        tips = found["gripper_frame"]
+        assert np.abs(tips[:3, 3] - world.arm.kinematics.pinch_point(positions)).max() < 1e-4
+        for camera in world.embodiment.cameras:
+            optical, simulated = found[camera.frame_id], world.data.camera(camera.name)
+            assert np.abs(optical[:3, 3] - simulated.xpos).max() < 1e-4
+            # MuJoCo's cameras look along their -z with y up
+            assert np.abs(optical[:3, :3] - simulated.xmat.reshape(3, 3) * [1, -1, -1]).max() < 1e-4
 
 
 @pytest.mark.parametrize("camera", ["top", "wrist"])

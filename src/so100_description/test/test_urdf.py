@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -24,12 +25,12 @@ FRAMES = {"gripper_frame"} | {f"{name}_camera_{end}" for name in ("top", "wrist"
 def test_links_are_one_tree_below_the_world(describe: Callable[..., ET.Element], prefix: str, meshes: str) -> None:
     robot = describe(prefix=prefix, meshes=meshes)
     links = [link.get("name") for link in robot.findall("link")]
-    assert sorted(links) == sorted(["world", *(prefix + name for name in (*LINKS, *FRAMES))])
+    assert sorted(links) == sorted([prefix + name for name in ("world", *LINKS, *FRAMES)])
     parents = {joint.find("child").get("link"): joint.find("parent").get("link") for joint in robot.findall("joint")}
-    assert sorted(parents) == sorted(set(links) - {"world"})
+    assert sorted(parents) == sorted(set(links) - {prefix + "world"})
     for link in parents:
         above = [link]
-        while above[-1] != "world":
+        while above[-1] != prefix + "world":
             above.append(parents[above[-1]])
             assert len(above) <= len(links), f"a ring: {above}"
 
@@ -81,6 +82,15 @@ def with_a_joint_that_no_link_has(embodiment: dict[str, Any]) -> dict[str, Any]:
     return {**embodiment, "joints": [*embodiment["joints"], {**embodiment["joints"][0], "name": "rail", "servo_id": 7}]}
 
 
+def with_another_robot(embodiment: dict[str, Any]) -> dict[str, Any]:
+    return {**embodiment, "robot_type": "koch"}
+
+
+def with_a_camera_on_nothing(embodiment: dict[str, Any]) -> dict[str, Any]:
+    top, *others = embodiment["cameras"]
+    return {**embodiment, "cameras": [{**top, "mount": {**top["mount"], "parent": "ceiling"}}, *others]}
+
+
 def with_nothing(embodiment: dict[str, Any]) -> None:
     return None
 
@@ -99,7 +109,10 @@ def without_baud_rate(embodiment: dict[str, Any]) -> dict[str, Any]:
         ({"hardware_type": "gazebo"}, None, r"hardware_type: expected one of mujoco, .*, found 'gazebo'"),
         ({"embodiment": "so100.yaml"}, None, r"embodiment: expected an absolute path .*, found 'so100.yaml'"),
         ({"embodiment": "/nowhere/so100.yaml"}, None, r"No such file or directory: '/nowhere/so100.yaml'"),
-        ({"meshes": "yes"}, None, r"meshes: expected true or false, found 'yes'"),
+        ({"meshes": "yes"}, None, r"meshes: expected auto, true or false, found 'yes'"),
+        ({"variant": "so102"}, None, r"variant: expected one of so100, so101, found 'so102'"),
+        ({}, with_another_robot, r"robot_type: expected one of so100, so101, found 'koch' in "),
+        ({}, with_a_camera_on_nothing, r"cameras\[top\].mount.parent: expected one of world, .*, found 'ceiling'"),
         ({}, without_elbow, r"joints: expected .*, elbow_flex, .*, found shoulder_pan, shoulder_lift, wrist"),
         ({}, with_elbow_twice, r"embodiment: joints: expected .*, found .*, gripper, elbow_flex in "),
         ({}, with_a_joint_that_no_link_has, r"embodiment: joints: expected .*, found .*, gripper, rail in "),
@@ -125,3 +138,35 @@ def test_wrong_arguments_are_refused_in_words(
     assert not done.stdout
     assert re.search(words, done.stderr.splitlines()[0]), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_arm_of_the_other_variant_is_refused(variant: str) -> None:
+    other = {"so100": "so101", "so101": "so100"}[variant]
+    file = XACRO_FILE.parents[3] / "config" / f"{variant}.yaml"
+    command = [sys.executable, "-c", "import xacro; xacro.main()", str(XACRO_FILE), f"embodiment:={file}"]
+    done = subprocess.run([*command, f"variant:={other}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"variant: expected {variant}, as {file} says, found '{other}'" in done.stderr.splitlines()[0]
+
+
+def test_a_camera_without_a_mount_has_no_frame(
+    describe: Callable[..., ET.Element], embodiment: dict[str, Any], tmp_path: Path
+) -> None:
+    top, wrist = embodiment["cameras"]
+    file = tmp_path / "own.yaml"
+    without = {key: value for key, value in top.items() if key != "mount"}
+    file.write_text(yaml.safe_dump({**embodiment, "cameras": [without, wrist]}))
+    links = {link.get("name") for link in describe(embodiment=str(file)).findall("link")}
+    assert "top_camera_optical_frame" not in links
+    assert "wrist_camera_optical_frame" in links
+
+
+@pytest.mark.skipif(shutil.which("check_urdf") is None, reason="urdfdom's check_urdf is not installed")
+@pytest.mark.parametrize("prefix", ["", "left_"])
+def test_check_urdf_has_nothing_to_say(describe: Callable[..., ET.Element], tmp_path: Path, prefix: str) -> None:
+    file = tmp_path / "arm.urdf"
+    file.write_bytes(ET.tostring(describe(prefix=prefix)))
+    done = subprocess.run(["check_urdf", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert f"root Link: {prefix}world" in done.stdout

@@ -25,7 +25,7 @@ from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.arm_model import ModelMissing
 from smolvla_ros.simulation.live_world import LiveWorld
 from smolvla_ros.simulation.rendering import NoRenderer, intrinsics
-from smolvla_ros.simulation.scene import CAMERAS, PICK_AND_PLACE, marker_colour, marker_lift, marker_size
+from smolvla_ros.simulation.scene import PICK_AND_PLACE, marker_colour, marker_lift, marker_size
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import UnknownTask
 from so100_hardware import BusError
@@ -53,11 +53,6 @@ class SimulatorNode(ManagedNode):
     def configure(self) -> None:
         settings = self.settings
         embodiment = load_embodiment(settings["embodiment"])
-        unknown = [camera.name for camera in embodiment.cameras if camera.name not in CAMERAS]
-        if unknown:
-            raise EmbodimentError(
-                f"{embodiment.path}: cameras: the simulator has {', '.join(CAMERAS)}; found {unknown[0]}"
-            )
         self._cameras = {camera.name: camera for camera in embodiment.cameras}
         self._raw, self._compressed, self._info = {}, {}, {}
         for camera in embodiment.cameras:
@@ -189,7 +184,8 @@ def _pose(pose: ObjectPose) -> Pose:
 
 def _camera_info(camera: Camera, stamp: Time) -> CameraInfo:
     """An ideal pinhole camera."""
-    matrix = intrinsics(CAMERAS[camera.name].fovy_deg, camera.width, camera.height)
+    assert camera.mount is not None  # the scene refuses an embodiment without
+    matrix = intrinsics(camera.mount.fovy_deg, camera.width, camera.height)
     message = CameraInfo(
         height=camera.height,
         width=camera.width,

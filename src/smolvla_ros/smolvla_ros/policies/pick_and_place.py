@@ -1,6 +1,7 @@
 """The motion that puts a cube into a box, from whatever the arm and the cube are doing now.
 
-All figures are for the SO-100's fingers and 25 mm cubes. Moves are between arm poses (kinematics.arm_pose).
+All figures are for the fingers of an SO-100 or SO-101, which are the same, and 25 mm cubes. Moves are between arm poses
+(Kinematics.arm_pose).
 """
 
 from __future__ import annotations
@@ -18,10 +19,7 @@ from smolvla_ros.simulation.kinematics import (
     PAN,
     PITCH,
     ROLL,
-    arm_pose,
-    downward_pose,
-    joint_positions,
-    pinch_point,
+    Kinematics,
 )
 
 CLOSED_RAD = -0.15
@@ -77,16 +75,19 @@ class OutOfReach(ValueError):
     """The fingers cannot get there. The message says where and how far off."""
 
 
-def gripped(positions: np.ndarray, cube: ObjectPose) -> bool:
+def gripped(arm: Kinematics, positions: np.ndarray, cube: ObjectPose) -> bool:
     """Whether the jaw is closed on the cube, by the measured positions (6,)."""
-    near = np.linalg.norm(pinch_point(positions) - cube.position) < GRIPPED_WITHIN_M
+    near = np.linalg.norm(arm.pinch_point(positions) - cube.position) < GRIPPED_WITHIN_M
     return bool(near and positions[GRIPPER] < GRIPPED_BELOW_RAD)
 
 
 class ArmMoves:
     """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else."""
 
-    def __init__(self, lower_rad: np.ndarray, upper_rad: np.ndarray, max_velocity_rad_s: np.ndarray) -> None:
+    def __init__(
+        self, arm: Kinematics, lower_rad: np.ndarray, upper_rad: np.ndarray, max_velocity_rad_s: np.ndarray
+    ) -> None:
+        self._arm = arm
         self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
 
     def place(
@@ -147,7 +148,7 @@ class ArmMoves:
 
     def _go(self, motion: Motion, pose: np.ndarray, at_least_s: float, overlap_s: float = 0.0) -> None:
         """Adds a move as long as the fastest joint needs at a natural speed."""
-        way = np.abs(joint_positions(pose) - joint_positions(motion.end_pose))
+        way = np.abs(self._arm.joint_positions(pose) - self._arm.joint_positions(motion.end_pose))
         speed = np.minimum(self._max_velocity, np.where(np.arange(len(way)) == GRIPPER, np.inf, SLOWEST_SHARE_RAD_S))
         # the top speed of a minimum-jerk move is 15/8 of its mean
         motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
@@ -180,7 +181,7 @@ class ArmMoves:
         """Poses above and in the box, without turning the wrist against the arm."""
         yaw = _jaw_yaw(held)
         for _ in range(3):
-            over = downward_pose(box.position, yaw, CLOSED_RAD)
+            over = self._arm.downward_pose(box.position, yaw, CLOSED_RAD)
             yaw = over[PAN] + held[ROLL] + np.pi
         x, y = box.position[:2]
         return (
@@ -189,8 +190,8 @@ class ArmMoves:
         )
 
     def _reachable(self, what: str, point: np.ndarray, yaw: float, gripper: float) -> np.ndarray:
-        pose = self._upright(downward_pose(point, yaw, gripper))
-        missed = float(np.linalg.norm(pinch_point(joint_positions(pose)) - point))
+        pose = self._upright(self._arm.downward_pose(point, yaw, gripper))
+        missed = float(np.linalg.norm(self._arm.pinch_point(self._arm.joint_positions(pose)) - point))
         if missed > 0.01 or not self._within_limits(pose):
             x, y, z = point
             raise OutOfReach(
@@ -208,9 +209,9 @@ class ArmMoves:
         return pose
 
     def _within_limits(self, pose: np.ndarray) -> bool:
-        positions = joint_positions(pose)
+        positions = self._arm.joint_positions(pose)
         inside = np.all(positions >= self._lower) and np.all(positions <= self._upper)
-        return bool(inside and np.abs(arm_pose(positions) - pose).max() < 1e-4)
+        return bool(inside and np.abs(self._arm.arm_pose(positions) - pose).max() < 1e-4)
 
 
 def _with(

@@ -16,7 +16,8 @@ from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
 from smolvla_ros.policies.pick_and_place import ArmMoves, Obstacle, OutOfReach, gripped
 from smolvla_ros.policies.scripted_motion import Motion
-from smolvla_ros.simulation.kinematics import GRIPPER, arm_pose, pinch_point
+from smolvla_ros.simulation.arm import arm_of
+from smolvla_ros.simulation.kinematics import GRIPPER
 from smolvla_ros.simulation.tasks import PickAndPlace, parse
 
 HORIZON = 50
@@ -62,10 +63,13 @@ class ScriptedPolicy:
 
     def __init__(self, embodiment: Embodiment) -> None:
         self._step_s = 1.0 / embodiment.rates.policy_hz
-        self._moves = ArmMoves(embodiment.lower_rad, embodiment.upper_rad, SPEED_SHARE * embodiment.max_velocity_rad_s)
+        self._arm = arm_of(embodiment).kinematics
+        self._moves = ArmMoves(
+            self._arm, embodiment.lower_rad, embodiment.upper_rad, SPEED_SHARE * embodiment.max_velocity_rad_s
+        )
         self._lower, self._upper = embodiment.lower_rad, embodiment.upper_rad
         self._max_velocity = SPEED_SHARE * embodiment.max_velocity_rad_s
-        self._home = arm_pose(embodiment.home_rad)
+        self._home = self._arm.arm_pose(embodiment.home_rad)
         self._plan: Plan | None = None
 
     def reset(self) -> None:
@@ -109,7 +113,7 @@ class ScriptedPolicy:
         if now_s < motion.time_of("touch") and "touch" in motion.marks:
             return _distance(cube, plan.cube) < CUBE_MOVED_M
         if motion.time_of("lifted") + ARM_LATE_S < now_s < motion.time_of("release"):
-            return bool(np.linalg.norm(pinch_point(observation.positions) - cube.position) < HELD_WITHIN_M)
+            return bool(np.linalg.norm(self._arm.pinch_point(observation.positions) - cube.position) < HELD_WITHIN_M)
         settled = now_s > motion.time_of("released") + SETTLE_S or "released" not in motion.marks
         return not settled or _in_box(cube, box)
 
@@ -117,7 +121,7 @@ class ScriptedPolicy:
         assert observation.objects is not None
         motion = self._continue_from(observation)
         cubes = {name: pose for name, pose in observation.objects.items() if name.endswith("cube")}
-        held = next((name for name, pose in cubes.items() if gripped(observation.positions, pose)), None)
+        held = next((name for name, pose in cubes.items() if gripped(self._arm, observation.positions, pose)), None)
         into = _free_place(box, [pose for name, pose in cubes.items() if name != task.cube])
         try:
             if held == task.cube and not _released_into(cube, box, observation.positions):
@@ -146,10 +150,15 @@ class ScriptedPolicy:
             off[GRIPPER] = 0.0
             if off.max() < COMMITTED_OFF_RAD:
                 start_s = observation.committed_start_s + self._step_s * (len(committed) - 1)
-                poses = arm_pose(np.stack([self._row_before(committed, start_s), committed[-1]]))
-                return Motion(start_s, poses[1], (poses[1] - poses[0]) / self._step_s)
+                poses = self._arm.arm_pose(np.stack([self._row_before(committed, start_s), committed[-1]]))
+                return Motion(self._arm, start_s, poses[1], (poses[1] - poses[0]) / self._step_s)
         lead_s = max(LEAD_S, observation.delay_rows * self._step_s)
-        return Motion(observation.stamp_s + lead_s, arm_pose(observation.positions), np.zeros(len(self._lower)))
+        return Motion(
+            self._arm,
+            observation.stamp_s + lead_s,
+            self._arm.arm_pose(observation.positions),
+            np.zeros(len(self._lower)),
+        )
 
     def _row_before(self, committed: np.ndarray, last_s: float) -> np.ndarray:
         """The row before the last committed one; where only one is, the old plan's if that is what is executed."""

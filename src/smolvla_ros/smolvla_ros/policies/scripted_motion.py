@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from smolvla_ros.simulation.kinematics import joint_positions
+from smolvla_ros.simulation.kinematics import Kinematics
 
 START_VELOCITY_DECAY_S = 0.4
 CHECK_STEP_S = 1 / 60
@@ -32,6 +32,7 @@ class Motion:
     State while it is being built: `end_pose` and `end_s` are those of the moves so far.
     """
 
+    arm: Kinematics
     start_s: float
     start_pose: np.ndarray
     start_velocity: np.ndarray
@@ -72,7 +73,7 @@ class Motion:
         for move in self.moves:
             share = _minimum_jerk((after_s / self.stretch - move.start_s) / move.duration_s)
             poses = poses + share[:, None] * move.difference
-        return joint_positions(poses)
+        return self.arm.joint_positions(poses)
 
     def keep_within(self, max_velocity_rad_s: np.ndarray) -> None:
         """Slows all moves down together until no joint is faster than this (6,)."""

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.embodiment import CameraMount, Embodiment, EmbodimentError
+from smolvla_ros.simulation.arm import Arm, arm_of
 from smolvla_ros.simulation.arm_model import (
     ARM_COLLIDES,
     COARSE_GROUP,
     FINE_GROUP,
     SCENE_COLLIDES,
     arm_elements,
-    asset_folder,
+    mesh_folder,
 )
 
 TIMESTEP_S = 1 / 480
@@ -39,22 +40,17 @@ CUBE_X, CUBE_Y, CUBE_RADIUS, CUBE_YAW_RAD, CUBE_APART_M = (0.15, 0.25), (-0.08, 
 
 
 @dataclass(frozen=True)
-class CameraPose:
-    """A camera at `position` looking at `target`, metres, on `body` ("" is the world). fovy is the vertical field."""
+class View:
+    """A camera that is no sensor: at `position` looking at `target`, metres. fovy_deg is the vertical field."""
 
     position: tuple[float, float, float]
     target: tuple[float, float, float]
     fovy_deg: float
-    body: str = ""
-    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
 
-# a camera straight above would see the arm and little else
-CAMERAS = {
-    "top": CameraPose((0.48, 0.0, 0.40), (0.17, 0.0, 0.0), 48.0),
-    "wrist": CameraPose((0.0, -0.012, 0.065), (-0.003, -0.105, 0.0), 75.0, body="Fixed_Jaw", up=(0.0, 0.0, 1.0)),
-    "side": CameraPose((0.20, -0.55, 0.25), (0.15, 0.0, 0.05), 45.0),
-    "viewer": CameraPose((0.62, -0.42, 0.40), (0.13, 0.0, 0.07), 38.0),
+VIEWS = {
+    "side": View((0.20, -0.55, 0.25), (0.15, 0.0, 0.05), 45.0),
+    "viewer": View((0.62, -0.42, 0.40), (0.13, 0.0, 0.07), 38.0),
 }
 
 
@@ -77,10 +73,11 @@ TASKS = {"pick_and_place": PICK_AND_PLACE}
 
 
 def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
-    """MJCF of the arm, the table, the objects and the cameras."""
+    """MJCF of the arm, the table, the objects and the cameras. Raises ModelMissing, EmbodimentError."""
+    figures = arm_of(embodiment)
     assets, arm, actuators = arm_elements(embodiment)
-    root = ET.Element("mujoco", model="so100")
-    ET.SubElement(root, "compiler", angle="radian", meshdir=str(asset_folder()))
+    root = ET.Element("mujoco", model=embodiment.robot_type)
+    ET.SubElement(root, "compiler", angle="radian", meshdir=str(mesh_folder(figures.model)))
     ET.SubElement(root, "option", timestep=str(TIMESTEP_S), integrator="implicitfast", cone="elliptic", impratio="10")
     visual = ET.SubElement(root, "visual")
     ET.SubElement(visual, "headlight", ambient="0.35 0.35 0.35", diffuse="0.25 0.25 0.25", specular="0 0 0")
@@ -151,15 +148,18 @@ def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
     )
     world.append(arm)
     bodies = {body.get("name"): body for body in arm.iter("body")}
-    for name, camera in CAMERAS.items():
-        ET.SubElement(
-            bodies[camera.body] if camera.body else world,
-            "camera",
-            name=name,
-            fovy=str(camera.fovy_deg),
-            pos=_numbers(camera.position),
-            xyaxes=_numbers(_look_at(camera)),
-        )
+    for camera in embodiment.cameras:
+        if camera.mount is None:
+            raise EmbodimentError(
+                f"{embodiment.path}: cameras[{camera.name}].mount: missing; the simulator needs a camera's place"
+            )
+        parent = world if camera.mount.parent == "world" else bodies[_body_of(embodiment, figures, camera.mount)]
+        axes = mount_axes(camera.mount.rpy_rad)
+        _add_camera(parent, camera.name, camera.mount.fovy_deg, camera.mount.xyz_m, -axes[:, 1], axes[:, 2])
+    for name, view in VIEWS.items():
+        backward = np.array(view.position) - np.array(view.target)
+        right = np.cross((0, 0, 1), backward)
+        _add_camera(world, name, view.fovy_deg, view.position, right, np.cross(backward, right))
     for item in objects:
         _add_object(world, item)
     root.append(actuators)
@@ -225,12 +225,32 @@ def _add_object(world: ET.Element, item: SceneObject) -> None:
             ET.SubElement(body, "geom", collides, type="box", size=_numbers(size), pos=_numbers(place))
 
 
-def _look_at(camera: CameraPose) -> np.ndarray:
-    """MuJoCo's xyaxes (6,): the camera looks along its own -z."""
-    backward = np.array(camera.position) - np.array(camera.target)
-    right = np.cross(camera.up, backward)
-    up = np.cross(backward, right)
-    return np.concatenate([right / np.linalg.norm(right), up / np.linalg.norm(up)])
+def mount_axes(rpy_rad: Sequence[float]) -> np.ndarray:
+    """(3, 3) a mount's x (ahead), y (left) and z (up) as columns, in its parent's frame."""
+    cosine, sine = np.cos(rpy_rad), np.sin(rpy_rad)
+    (cr, cp, cy), (sr, sp, sy) = cosine, sine
+    return np.array(
+        [
+            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
+            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
+            [-sp, cp * sr, cp * cr],
+        ]
+    )
+
+
+def _body_of(embodiment: Embodiment, arm: Arm, mount: CameraMount) -> str:
+    if mount.parent not in arm.links:
+        raise EmbodimentError(
+            f"{embodiment.path}: cameras: mount.parent: expected world, {', '.join(arm.links)}; found '{mount.parent}'"
+        )
+    return arm.links[mount.parent]
+
+
+def _add_camera(
+    parent: ET.Element, name: str, fovy_deg: float, place: Sequence[float], right: np.ndarray, up: np.ndarray
+) -> None:
+    xyaxes = np.concatenate([right / np.linalg.norm(right), up / np.linalg.norm(up)])
+    ET.SubElement(parent, "camera", name=name, fovy=str(fovy_deg), pos=_numbers(place), xyaxes=_numbers(xyaxes))
 
 
 def _numbers(values: Sequence[float] | np.ndarray) -> str:

@@ -134,10 +134,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=100, help="how many scenes")
     parser.add_argument("--seed", type=int, default=1000, help="seed of the first scene; the others follow")
+    parser.add_argument("--embodiment", default="", metavar="FILE", help="embodiment file; without: config/so100.yaml")
     arguments = parser.parse_args()
     if arguments.scenes < 1:
         parser.error(f"--scenes: expected at least 1, found {arguments.scenes}")
-    embodiment = load_embodiment()
+    embodiment = load_embodiment(arguments.embodiment)
     world, policy = World(embodiment), ScriptedPolicy(embodiment)
     asked = instructions(world.objects())
     started_s = time.perf_counter()

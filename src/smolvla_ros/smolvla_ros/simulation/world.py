@@ -14,8 +14,8 @@ import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import ObjectPose
+from smolvla_ros.simulation.arm import arm_of
 from smolvla_ros.simulation.arm_model import servo_of
-from smolvla_ros.simulation.joint_map import JOINT_MAP, offsets
 from smolvla_ros.simulation.scene import BOX_PLACES, CUBE_EDGE_M, TASKS, TIMESTEP_S, place_cubes, scene_xml
 
 SETTLE_STEPS = 240
@@ -32,7 +32,7 @@ class World:
     timestep_s = TIMESTEP_S
 
     def __init__(self, embodiment: Embodiment, task: str = "pick_and_place") -> None:
-        self.embodiment = embodiment
+        self.embodiment, self.arm = embodiment, arm_of(embodiment)
         self._load(task)
         self.reset(0, task)
 
@@ -43,10 +43,10 @@ class World:
         self.model = mujoco.MjModel.from_xml_string(scene_xml(self.embodiment, self.scene_objects))
         self.data = mujoco.MjData(self.model)
         names = self.embodiment.joint_names
-        joints = [self.model.joint(JOINT_MAP[name].mjcf_name) for name in names]
+        joints = [self.model.joint(self.arm.joints[name].mjcf_name) for name in names]
         self._qpos = np.array([joint.qposadr[0] for joint in joints])
         self._qvel = np.array([joint.dofadr[0] for joint in joints])
-        self._offset = offsets(names)
+        self._offset = self.arm.offsets(names)
         self._max_torque = np.array([servo_of(name).max_torque for name in names])
         self._stiffness = self.model.actuator_gainprm[:, 0].copy()
         self._bodies = {item.name: self.model.body(item.name).id for item in self.scene_objects}

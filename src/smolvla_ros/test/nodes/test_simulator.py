@@ -108,11 +108,11 @@ def test_a_host_that_cannot_draw_is_told_what_to_install_in_one_line(without_a_d
     assert "Traceback" not in graph.log("simulator")
 
 
-def test_a_camera_that_the_simulator_has_not_is_told_in_one_line(graph) -> None:
+def test_a_camera_without_a_place_is_told_in_one_line(graph) -> None:
     raw = yaml.safe_load(DEFAULT_FILE.read_text())
-    raw["cameras"][0]["name"] = "ceiling"
+    del raw["cameras"][0]["mount"]
     file: Path = graph.folder / "robot.yaml"
     file.write_text(yaml.safe_dump(raw))
     assert graph.start("simulator", embodiment=str(file)).wait(30) == 2
-    assert "cameras: the simulator has top, wrist, side, viewer; found ceiling" in graph.log("simulator")
+    assert "cameras[top].mount: missing; the simulator needs a camera's place" in graph.log("simulator")
     assert "Traceback" not in graph.log("simulator")

@@ -8,7 +8,7 @@ from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.policies.interface import ObjectPose, Observation, PolicyRefusal
 from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
-from smolvla_ros.simulation.kinematics import pinch_point
+from smolvla_ros.simulation.so100 import SO100
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.trial import Loop, run_scene
 from smolvla_ros.simulation.world import World
@@ -93,8 +93,8 @@ def test_speed_and_acceleration_keep_a_margin_below_the_embodiments_limits(instr
 
 def test_the_fingers_close_on_the_named_cube_only():
     rows = rehearse(ScriptedPolicy(ROBOT), 2.0)
-    lowest = rows[np.argmin([pinch_point(row)[2] for row in rows])]
-    assert np.linalg.norm(pinch_point(lowest)[:2] - scene()["red cube"].position[:2]) < 0.015
+    lowest = rows[np.argmin([SO100.kinematics.pinch_point(row)[2] for row in rows])]
+    assert np.linalg.norm(SO100.kinematics.pinch_point(lowest)[:2] - scene()["red cube"].position[:2]) < 0.015
 
 
 @pytest.mark.parametrize("delay", [1, 2, 8])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.policies.scripted_motion import Motion
-from smolvla_ros.simulation.kinematics import GRIPPER, HEIGHT, PAN, arm_pose
+from smolvla_ros.simulation.kinematics import GRIPPER, HEIGHT, PAN
+from smolvla_ros.simulation.so100 import SO100
 
 ROBOT = load_embodiment()
-HOME = arm_pose(ROBOT.home_rad)
+HOME = SO100.kinematics.arm_pose(ROBOT.home_rad)
 
 
 def moved(column: int, by: float) -> np.ndarray:
@@ -17,7 +18,7 @@ def moved(column: int, by: float) -> np.ndarray:
 
 
 def two_moves(start_velocity: np.ndarray) -> Motion:
-    motion = Motion(5.0, HOME, start_velocity)
+    motion = Motion(SO100.kinematics, 5.0, HOME, start_velocity)
     motion.move_to(moved(PAN, 0.6), 0.7)
     motion.mark("turned")
     motion.move_to(moved(PAN, 0.6) + moved(HEIGHT, 0.02) - HOME, 0.5, overlap_s=0.2)
@@ -28,7 +29,7 @@ def test_it_stands_before_its_start_and_after_its_end() -> None:
     motion = two_moves(np.zeros(6))
     first, last = motion.positions(np.array([4.0, motion.end_s + 3.0]))
     np.testing.assert_allclose(first, ROBOT.home_rad, atol=1e-9)
-    np.testing.assert_allclose(arm_pose(last), motion.end_pose, atol=1e-9)
+    np.testing.assert_allclose(SO100.kinematics.arm_pose(last), motion.end_pose, atol=1e-9)
     assert motion.time_of("turned") == pytest.approx(5.7)
     assert motion.end_s == pytest.approx(6.0)
     assert motion.time_of("no such mark") == np.inf
@@ -51,5 +52,5 @@ def test_it_is_slowed_down_as_a_whole_until_no_joint_is_too_fast() -> None:
     motion.keep_within(np.full(6, 0.5))
     positions = motion.positions(np.arange(5.0, motion.end_s, 0.01))
     assert 0.4 < np.abs(np.diff(positions, axis=0)).max() / 0.01 < 0.52
-    np.testing.assert_allclose(arm_pose(positions[-1]), motion.end_pose, atol=1e-3)
+    np.testing.assert_allclose(SO100.kinematics.arm_pose(positions[-1]), motion.end_pose, atol=1e-3)
     assert motion.time_of("turned") > 5.7

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.simulation.judge import judge
-from smolvla_ros.simulation.kinematics import pinch_point
+from smolvla_ros.simulation.so100 import SO100
 from smolvla_ros.simulation.world import World
 
 TASK = "put the red cube in the blue box"
@@ -47,7 +47,7 @@ def test_a_cube_that_still_falls_is_not_done(world: World) -> None:
 
 def test_a_cube_that_a_finger_touches_is_not_done(world: World) -> None:
     positions = np.array([0.0, 1.9, -1.2, 0.6, 0.0, 0.0])
-    world.place(positions, {"red cube": np.concatenate([pinch_point(positions), LEVEL])})
+    world.place(positions, {"red cube": np.concatenate([SO100.kinematics.pinch_point(positions), LEVEL])})
     assert world.touched_by_arm("red cube")
     world.place(positions, {"red cube": np.concatenate([np.array([0.3, 0.3, 0.0125]), LEVEL])})
     assert not world.touched_by_arm("red cube")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.simulation.joint_map import JOINT_MAP, offsets
 from smolvla_ros.simulation.live_world import LiveWorld, Snapshot
+from smolvla_ros.simulation.so100 import SO100
 from smolvla_ros.simulation.world import UnknownTask, World
 from smolvla_ros.units import ServoTicks
 
@@ -20,7 +20,7 @@ ROBOT = load_embodiment()
 TICKS = ServoTicks(ROBOT)
 IDS = [joint.servo_id for joint in ROBOT.joints]
 _model = World(ROBOT).model
-ADDRESSES = [_model.joint(JOINT_MAP[name].mjcf_name).qposadr[0] for name in ROBOT.joint_names]
+ADDRESSES = [_model.joint(SO100.joints[name].mjcf_name).qposadr[0] for name in ROBOT.joint_names]
 
 
 class Run:
@@ -49,7 +49,7 @@ class Run:
 
 def arm(snapshot: Snapshot) -> np.ndarray:
     """(6,) rad."""
-    return snapshot.qpos[ADDRESSES] - offsets(ROBOT.joint_names)
+    return snapshot.qpos[ADDRESSES] - SO100.offsets(ROBOT.joint_names)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.simulation.rendering import PACKAGES, Renderer, intrinsics
-from smolvla_ros.simulation.scene import CAMERAS
 from smolvla_ros.simulation.video import render_video
 from smolvla_ros.simulation.world import World
 
@@ -29,7 +28,7 @@ def project(world: World, camera: str, point: np.ndarray, width: int, height: in
     """Pixel (column, row) of a point of the world."""
     data = world.data.camera(camera)
     x, y, z = data.xmat.reshape(3, 3).T @ (point - data.xpos)
-    u, v, w = intrinsics(CAMERAS[camera].fovy_deg, width, height) @ np.array([x, -y, -z])
+    u, v, w = intrinsics(ROBOT.camera(camera).mount.fovy_deg, width, height) @ np.array([x, -y, -z])
     return round(u / w), round(v / w)
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.simulation.kinematics import downward_pose, joint_positions, pinch_point
 from smolvla_ros.simulation.scene import BOX_INNER_M, CUBE_APART_M, CUBE_EDGE_M, CUBE_RADIUS
+from smolvla_ros.simulation.so100 import SO100
 from smolvla_ros.simulation.world import UnknownTask, World
 
 ROBOT = load_embodiment()
@@ -32,19 +32,19 @@ def test_servos_reach_their_goal_under_gravity_within_twenty_milliradians(world:
 def test_without_torque_the_arm_falls(world: World) -> None:
     world.set_setpoints(HOVER, ON)
     world.step(steps(2.0))
-    before = pinch_point(world.positions)[2]
+    before = SO100.kinematics.pinch_point(world.positions)[2]
     world.set_setpoints(HOVER, np.zeros(6, dtype=bool))
     world.step(steps(1.0))
-    assert pinch_point(world.positions)[2] < before - 0.02
+    assert SO100.kinematics.pinch_point(world.positions)[2] < before - 0.02
 
 
 def test_servos_that_may_give_too_little_torque_let_the_arm_sink(world: World) -> None:
     world.set_setpoints(HOVER, ON)
     world.step(steps(2.0))
-    before = pinch_point(world.positions)[2]
+    before = SO100.kinematics.pinch_point(world.positions)[2]
     world.set_setpoints(HOVER, ON, np.full(6, 0.002))
     world.step(steps(1.0))
-    assert pinch_point(world.positions)[2] < before - 0.02
+    assert SO100.kinematics.pinch_point(world.positions)[2] < before - 0.02
     assert np.abs(world.loads).max() <= 0.002 + 1e-9
 
 
@@ -52,7 +52,7 @@ def test_closed_fingers_hold_a_cube_while_it_is_carried(world: World) -> None:
     world.step(1)
     open_hand, lifted = HOVER.copy(), HOVER.copy()
     world.place(open_hand, {})
-    grip = pinch_point(open_hand)
+    grip = SO100.kinematics.pinch_point(open_hand)
     # between the fingers and turned with the hand, as a grasp leaves it
     jaw = world.data.body("Fixed_Jaw")
     world.place(open_hand, {"red cube": np.concatenate([grip, jaw.xquat])})
@@ -68,7 +68,7 @@ def test_closed_fingers_hold_a_cube_while_it_is_carried(world: World) -> None:
         world.set_setpoints(closed + share * (lifted - closed), ON)
         world.step(steps(1 / 30))
     world.step(steps(0.5))
-    away = world.objects()["red cube"].position - pinch_point(world.positions)
+    away = world.objects()["red cube"].position - SO100.kinematics.pinch_point(world.positions)
     assert np.linalg.norm(away) < 0.02
     assert world.touched_by_arm("red cube")
 
@@ -108,7 +108,7 @@ def test_a_reset_around_the_arm_leaves_it_where_its_servos_hold_it(world: World)
 def test_a_reset_tells_which_cube_the_arm_has_pushed_away(world: World) -> None:
     assert world.reset(4, keep_arm=True) == []
     spot = world.objects()["blue cube"].position
-    fist = joint_positions(downward_pose(spot, jaw_yaw_rad=1.0, gripper_rad=0.0))
+    fist = SO100.kinematics.joint_positions(SO100.kinematics.downward_pose(spot, jaw_yaw_rad=1.0, gripper_rad=0.0))
     world.place(fist, {})
     world.set_setpoints(fist, ON)
     assert world.reset(4, keep_arm=True) == ["blue cube"]
