@@ -17,10 +17,11 @@ PACKAGE = "so100_moveit_config"
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     xacro_file = Path(get_package_share_directory("so100_description")) / "urdf" / "so100.urdf.xacro"
     embodiment = context.launch_configurations["embodiment"]
+    mappings = {"embodiment": embodiment} if embodiment else {}
     configs = (
         MoveItConfigsBuilder("so100", package_name=PACKAGE)
-        .robot_description(file_path=str(xacro_file), mappings={"embodiment": embodiment} if embodiment else {})
-        .robot_description_semantic(file_path="config/so100.srdf")
+        .robot_description(file_path=str(xacro_file), mappings=mappings)
+        .robot_description_semantic(file_path="config/so100.srdf.xacro", mappings=mappings)
         .robot_description_kinematics(file_path="config/kinematics.yaml")
         .joint_limits(file_path="config/joint_limits.yaml")
         .trajectory_execution(file_path="config/moveit_controllers.yaml", moveit_manage_controllers=False)

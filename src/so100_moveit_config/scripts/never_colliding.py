@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which pairs of links never touch: samples the joint limits, collides the convex hulls of all links, counts.
 
-    ros2 run so100_moveit_config never_colliding.py --samples 200000        # prints the SRDF's disable_collisions lines
+    ros2 run so100_moveit_config never_colliding.py --variant so101     # prints the SRDF's disable_collisions lines
 
 Hulls enclose the meshes that MoveIt collides, so a pair that never touches here never touches there. Pairs joined by a
 joint are "Adjacent". Needs mujoco and xacro, and the meshes installed with so100_description.
@@ -79,10 +79,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variant", choices=("so100", "so101"), default="so100", help="the arm")
     options = parser.parse_args()
     share = Path(get_package_share_directory("so100_description"))
-    urdf = ET.fromstring(xacro.process_file(str(share / "urdf" / "so100.urdf.xacro")).toxml())
-    for (a, b), reason in disabled_collisions(urdf, share / "meshes", options.samples, options.seed).items():
+    urdf = ET.fromstring(
+        xacro.process_file(str(share / "urdf" / "so100.urdf.xacro"), mappings={"variant": options.variant}).toxml()
+    )
+    meshes = share / "meshes" / ("so101" if options.variant == "so101" else "")
+    for (a, b), reason in disabled_collisions(urdf, meshes, options.samples, options.seed).items():
         print(f'  <disable_collisions link1="{a}" link2="{b}" reason="{reason}"/>')
 
 

@@ -76,6 +76,10 @@ class Kinematics:
             rotation = rotation @ _turn(joint.axis, float(angle))
         return origins, axes, rotation
 
+    def joint_origins(self, positions: np.ndarray) -> np.ndarray:
+        """Where the five joints of the chain are: (5, 3) in metres, scene's frame, for positions (6,) in rad."""
+        return np.array(self._walk(positions)[0])
+
     def gripper_frame(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Origin (3,) in metres and rotation (3, 3) of the gripper link in the scene's frame, positions (6,) in rad."""
         origins, _, rotation = self._walk(positions)

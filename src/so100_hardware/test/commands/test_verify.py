@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from smolvla_ros.simulation import kinematics
+from smolvla_ros.simulation.so100 import SO100
 from so100_hardware.arm_file import ArmFile, load_arm_file
 from so100_hardware.calibration import Calibration, JointCalibration, save_calibration
 from so100_hardware.workshop.pose_check import POSES, Fault, judge
@@ -159,13 +159,9 @@ def test_the_poses_are_what_their_words_say() -> None:
         (POSES[1], (0.0, 0.0, 90.0), (0.0, 1.0), (-1.0, 0.0, 0.0)),  # reaching along +y, its left is -x
     ):
         angles = [pose.body_rad[name] for name in NAMES[:5]]
-        points, origin, rotation = [], np.zeros(3), kinematics._turn(2, kinematics.BASE_YAW_RAD)
-        for (offset, (axis, fixed), turning), angle in zip(kinematics.CHAIN, angles, strict=True):
-            origin = origin + rotation @ np.array(offset)
-            points.append(origin)
-            rotation = rotation @ kinematics._turn(axis, fixed) @ kinematics._turn(turning, angle)
-        points.append(kinematics.pinch_point(np.array([*angles, 0.0])))
-        _, shoulder, elbow, wrist, _, tip = points
+        positions = np.array([*angles, 0.0])
+        _, shoulder, elbow, wrist, _ = SO100.kinematics.joint_origins(positions)
+        tip, (_, rotation) = SO100.kinematics.pinch_point(positions), SO100.kinematics.gripper_frame(positions)
         lines = (elbow - shoulder, wrist - elbow, tip - wrist)
         for line, elevation in zip(lines, elevations, strict=True):
             assert math.degrees(math.asin(line[2] / np.linalg.norm(line))) == pytest.approx(elevation, abs=3)
