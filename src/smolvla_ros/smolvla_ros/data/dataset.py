@@ -67,6 +67,14 @@ class Dataset:
             raise mismatch(f"{self.root}: camera", f"one of {', '.join(self.info.cameras)}", camera, "name one of them")
         return np.stack([self._image(camera, int(row)) for row in rows])
 
+    def stored_images(self, camera: str, rows: Sequence[int]) -> np.ndarray:
+        """(rows,) objects with "bytes" and "path": of a camera whose pictures lie in the rows, not decoded."""
+        found = np.empty(len(rows), dtype=object)
+        for place, row in enumerate(rows):
+            episode = self.episode_of(row)
+            found[place] = self._embedded.entry(episode.rows, camera, self._row_in_file(episode, row))
+        return found
+
     def chunks(self, rows: Sequence[int], horizon: int, feature: str = ACTION) -> tuple[np.ndarray, np.ndarray]:
         """What follows each row within its episode: (rows, horizon, *shape) and is_pad (rows, horizon) bool.
 

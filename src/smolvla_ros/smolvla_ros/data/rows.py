@@ -11,14 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smolvla_ros.data.errors import DatasetError, mismatch
-from smolvla_ros.data.features import Feature
+from smolvla_ros.data.features import IMAGE, Feature
 from smolvla_ros.data.info import Info
 
+PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A picture in a row, as the datasets library has it."""
 DAMAGED = "fetch the file again, or leave its episodes out"
 
 
 def table_of(features: Mapping[str, Feature], columns: Mapping[str, np.ndarray]) -> pa.Table:
-    """columns: (frames, *shape) of each feature that is no video; scalars where the shape is (1,)."""
+    """columns: (frames, *shape) of each feature that is no video; scalars where the shape is (1,).
+
+    Of cameras in the rows (frames,) objects with "bytes" and "path".
+    """
     arrays = {name: _array(features[name], columns[name]) for name in features if name in columns}
     return pa.table(arrays)
 
@@ -71,6 +76,8 @@ def _no_parquet(path: Path, error: Exception) -> DatasetError:
 def _array(feature: Feature, values: np.ndarray) -> pa.Array:
     if feature.dtype == "string":
         return pa.array([str(value) for value in values], pa.string())
+    if feature.dtype == IMAGE:
+        return pa.array(list(values), PICTURE)
     kind = pa.from_numpy_dtype(np.dtype(feature.dtype))
     values = np.ascontiguousarray(values, dtype=feature.dtype)
     array = pa.array(values.ravel(), kind)

@@ -48,7 +48,7 @@ def opened(path: Path) -> Any:
 def frames_held(part: VideoSlice, fps: int) -> int:
     """How many of its frames the file has. Raises DatasetError."""
     with opened(part.path) as container:
-        return sum(1 for _ in _packets(container, part, fps))
+        return sum(1 for _ in packets(container, part, fps))
 
 
 def alike(one: Path, other: Path) -> bool:
@@ -74,7 +74,7 @@ def join(path: Path, parts: Sequence[VideoSlice], fps: int) -> None:
         for part in parts:
             with opened(part.path) as container:
                 copied = 0
-                for packet, number in _packets(container, part, fps):
+                for packet, number in packets(container, part, fps):
                     if copied == 0 and not packet.is_keyframe:
                         remedy = "encode the episode again"
                         raise mismatch(f"{part.path} at {part.start_s:g} s", "a key frame", "none", remedy)
@@ -96,7 +96,7 @@ def _move(packet: Any, stream: Any, at_s: Fraction) -> None:
     packet.dts = packet.pts - round(delay * base / stream.time_base)
 
 
-def _packets(container: Any, part: VideoSlice, fps: int) -> Iterator[tuple[Any, int]]:
+def packets(container: Any, part: VideoSlice, fps: int) -> Iterator[tuple[Any, int]]:
     """Packets of the part in the order of the file, each with the number of its frame within the part."""
     stream = container.streams.video[0]
     base, first, found = stream.time_base, round(part.start_s * fps), 0

@@ -68,7 +68,7 @@ def test_datasets_that_differ_in_units_are_not_joined(written: Path, tmp_path: P
     write_here(tmp_path / "other", made_arrays(5, (3,)), "h264")
     path = tmp_path / "other" / "meta" / "info.json"
     path.write_text(path.read_text().replace('"degrees"', '"radians"'))
-    with pytest.raises(DatasetError, match=r"action: expected .*'degrees'.*, found .*'radians'"):
+    with pytest.raises(DatasetError, match=r"action.units: expected .*'degrees'.*, found .*'radians'"):
         copy_episodes([(open_dataset(written), [0]), (open_dataset(tmp_path / "other"), [0])], tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,14 @@ def arm_arrays(seed: int, lengths: tuple[int, ...]) -> Arrays:
     return arrays | {"action": moved + np.float32(0.5), "observation.state": moved}
 
 
-@pytest.fixture
-def dataset_root(tmp_path: Path) -> Path:
-    """Three episodes, two tasks, two cameras."""
-    root = tmp_path / "demos"
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("made") / "demos"
     write_here(root, arm_arrays(3, LENGTHS), "h264")
     return root
+
+
+@pytest.fixture
+def dataset_root(tmp_path: Path, made_once: Path) -> Path:
+    """Three episodes, two tasks, two cameras."""
+    return Path(shutil.copytree(made_once, tmp_path / "demos"))
