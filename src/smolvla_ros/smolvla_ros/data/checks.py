@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.data.alignment import spans
 from smolvla_ros.data.feature_statistics import Statistics, vector_statistics
 
 GRIPPER = "range_0_100"
@@ -16,21 +15,35 @@ FASTEST = {"degrees": 600.0, "range_m100_100": 600.0, "radians": 10.5, "range_0_
 MOST_RADIANS, MOST_DEGREES, MOST_RANGE = 2 * np.pi, 360.0, 100.0
 RANGE_MARGIN = 5.0
 STATISTICS_TOLERANCE = 1e-3
-STILL_LEVELS, MOVED_SHARE = 5.0, 0.1
+STILL_LEVELS, MOVED_SHARE = 12.0, 0.1
+"""Of pictures that differ by less than what coding adds, while a joint moved by more of its range than this."""
+REMEDIES = {
+    "frames": "`smolvla dataset repair` leaves out what is lost",
+    "frozen": "`smolvla dataset delete` or `trim` it, and check the camera's cable",
+    "jump": "look at it with `smolvla dataset view`, then `delete` or `trim` it, and calibrate if it comes again",
+    "unit": "correct `units` of the feature in meta/info.json, if you know them",
+    "statistics": "`smolvla dataset repair` makes them anew",
+}
+"""Kinds of findings and what to do about them."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """kind: "frames", "frozen", "jump", "unit" or "statistics". episode None: of the whole dataset."""
+    """kind: one of REMEDIES. episode None: of the whole dataset. frame: the first of the episode that it is about."""
 
     kind: str
     feature: str
     message: str
     episode: int | None = None
+    frame: int | None = None
+
+    @property
+    def remedy(self) -> str:
+        return REMEDIES[self.kind]
 
     def __str__(self) -> str:
         where = "" if self.episode is None else f"episode {self.episode}: "
-        return f"{where}{self.feature}: {self.message}"
+        return f"{where}{self.feature}: {self.message}; {self.remedy}"
 
 
 def frame_findings(columns: Mapping[str, np.ndarray], fps: int, tolerance_s: float) -> list[tuple[str, str]]:
@@ -55,6 +68,15 @@ def jumps(values: np.ndarray, units: Sequence[str], fps: int) -> list[tuple[int,
     return [(int(row) + 1, int(c), float(speed[row, c])) for row, c in np.argwhere(speed > bounds)]
 
 
+def speed_units(values: np.ndarray, units: Sequence[str] | None) -> list[str]:
+    """Those named; where none are, those that allow the fastest motion of what the values can be in, gripper last."""
+    if units is not None:
+        return list(units)
+    joints = values[:, :-1] if values.shape[1] > 1 else values
+    unit = "radians" if possible_units(joints.min(axis=0), joints.max(axis=0)) == {"radians"} else "degrees"
+    return [unit] * (values.shape[1] - 1) + ["radians" if unit == "radians" else GRIPPER]
+
+
 def possible_units(low: np.ndarray, high: np.ndarray) -> set[str]:
     """Units that joints (not a gripper) with these ranges (joints,) can be in. Several where the ranges do not tell."""
     most = float(np.maximum(np.abs(low), np.abs(high)).max())
@@ -71,7 +93,7 @@ def unit_messages(values: np.ndarray, units: Sequence[str] | None) -> list[str]:
     spread = f"{joints.min():.3g} to {joints.max():.3g}"
     seem = " or ".join(sorted(possible)) or "no unit known here"
     if units is None:
-        return [f"expected units, found none named; values of {spread} suit {seem}; name them in meta/info.json"]
+        return [f"expected units, found none named; values of {spread} suit {seem}"]
     found = []
     stated = {unit for unit in units if unit != GRIPPER}
     if stated and not stated & possible:
@@ -88,17 +110,23 @@ def picture_change(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.percentile(np.abs(after.astype(np.int16) - before.astype(np.int16)), 99.5))
 
 
-def frozen_spans(differences: np.ndarray, speeds: np.ndarray, fps: int, min_s: float) -> list[tuple[int, int]]:
+def frozen_spans(pictures: Iterable[np.ndarray], speeds: np.ndarray, fps: int, min_s: float) -> list[tuple[int, int]]:
     """First and last frame of stretches of min_s or more in which a camera stood still and the arm did not.
 
-    differences (frames - 1,): of `picture_change`, from one picture to the next; speeds (frames - 1,): the fastest
-    joint's change as a share of its range in the dataset.
+    speeds (frames - 1,): the fastest joint's change from frame to frame as a share of its range in the dataset.
     """
-    still = differences < STILL_LEVELS
+    starts, first = [], np.empty(0)
+    frames = 0
+    for picture in pictures:
+        if not starts or picture_change(first, picture) >= STILL_LEVELS:
+            starts.append(frames)
+            first = picture
+        frames += 1
+    ends = [start - 1 for start in starts[1:]] + [frames - 1]
     return [
-        (first, last + 1)
-        for first, last in spans(still)
-        if last + 1 - first >= min_s * fps and speeds[first : last + 1].sum() > MOVED_SHARE
+        (start, end)
+        for start, end in zip(starts, ends, strict=True)
+        if end + 1 - start >= min_s * fps and speeds[start:end].sum() > MOVED_SHARE
     ]
 
 

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset, findings = open_dataset(arguments.root), 0
     for finding in check(dataset, pictures=not arguments.no_pictures):
         findings += 1
-        print(json.dumps(asdict(finding)) if arguments.json else finding, flush=True)
+        print(json.dumps({**asdict(finding), "remedy": finding.remedy}) if arguments.json else finding, flush=True)
     if not arguments.json:
         print(f"{len(dataset.episodes)} episodes, {len(dataset)} frames: {findings or 'no'} findings")
     return int(findings > 0)

@@ -1,4 +1,4 @@
-"""`smolvla dataset split`: datasets of some episodes each, by shares (train=0.8 val=0.2) or numbers (train=0-39 val=40).
+"""`smolvla dataset split`: datasets of some episodes each, by shares (train=0.8 val=0.2) or numbers (train=0-39 val=7).
 
 They are FOLDER/train, FOLDER/val, ...; all are there at the end, or none.
 """
