@@ -115,8 +115,8 @@ def frozen_spans(pictures: Iterable[np.ndarray], speeds: np.ndarray, fps: int, m
 
     speeds (frames - 1,): the fastest joint's change from frame to frame as a share of its range in the dataset.
     """
-    starts, first = [], np.empty(0)
-    frames = 0
+    starts: list[int] = []
+    first, frames = np.empty(0), 0
     for picture in pictures:
         if not starts or picture_change(first, picture) >= STILL_LEVELS:
             starts.append(frames)

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("start", "end", "margin"):
         if (getattr(arguments, name) or 0) < 0:
             raise mismatch(f"--{name}", "0 or more seconds", getattr(arguments, name), "give how much to cut")
-    chosen = range(len(dataset.episodes))
+    chosen = list(range(len(dataset.episodes)))
     if arguments.episodes:
         chosen = episodes_named(arguments.episodes, len(dataset.episodes))
     require_joinable([(dataset, chosen)])
