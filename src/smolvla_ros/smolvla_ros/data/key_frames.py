@@ -18,6 +18,7 @@ def key_frames(video: VideoSlice, fps: int, every: int, step: int) -> list[tuple
     with opened(video.path) as container:
         context = container.streams.video[0].codec_context
         context.thread_count = 1
+        context.options = {"skip_loop_filter": "all"}  # smooths what is not looked at this closely
         keys = [(number, packet) for packet, number in packets(container, video, fps) if packet.is_keyframe]
         numbers = [number for number, _ in keys]
         if not keys or numbers[0] or max(np.diff([*numbers, video.frames])) > every:
@@ -45,4 +46,8 @@ def _decoded(context: Any, chosen: list[Any]) -> Iterator[Any]:
 
 
 def _grey(frame: Any, step: int) -> np.ndarray:
-    return np.ascontiguousarray(frame.to_ndarray(format="gray")[::step, ::step])
+    if frame.format.name not in ("yuv420p", "yuvj420p"):
+        return np.ascontiguousarray(frame.to_ndarray(format="gray")[::step, ::step])
+    plane = frame.planes[0]  # is the grey picture, without a conversion of all of it
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return np.ascontiguousarray(rows[: frame.height : step, : frame.width : step])
