@@ -3,7 +3,7 @@
     python -m smolvla_ros.data.compare_with_lerobot --peer /path/to/python [--seed N]
 
 A small dataset (two cameras, three episodes, two tasks) is written here with each codec, by LeRobot, and by one after
-the other; as v2.1 too, which LeRobot's own script converts. Each is read whole by both: columns, chunks of actions with
+the other; as v2.1 too, which LeRobot's own script converts; and changed by what `smolvla dataset` does. Each is read whole by both: columns, chunks of actions with
 their masks, pictures, tasks and statistics. Ends with 1 where a value differs.
 """
 
@@ -16,10 +16,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from smolvla_ros.data.changed_datasets import CHANGES
 from smolvla_ros.data.copying import copy_episodes
 from smolvla_ros.data.dataset import open_dataset
 from smolvla_ros.data.dataset_arrays import input_of_lerobot, made_arrays, read_here, write_here
@@ -118,6 +120,13 @@ class Comparison:
     def written_by_lerobot(self, codec: str) -> Path:
         return self._peer_writes("create", self.work / f"lerobot_{codec}", LENGTHS, codec)
 
+    def written_by_lerobot_in_rows(self) -> Path:
+        """Pictures as PNG in the rows."""
+        root, arrays = self.work / "rows", self.work / "arrays.npz"
+        input_of_lerobot(made_arrays(self.seed, LENGTHS), arrays, in_rows=True)
+        run_peer(self.python, "create", root, arrays)
+        return root
+
     def continued_by_lerobot(self) -> Path:
         return self._peer_writes("resume", self.written_here("h264"), FURTHER, "h264")
 
@@ -179,6 +188,13 @@ class Comparison:
         return root
 
 
+def _changed(change: Callable[[Path, Path], Path], comparison: Comparison) -> Path:
+    """Of a dataset that LeRobot wrote, in rows where the change is about that."""
+    in_rows = change is CHANGES["pictures in rows, an episode deleted"]
+    root = comparison.written_by_lerobot_in_rows() if in_rows else comparison.written_by_lerobot("libsvtav1")
+    return change(root, comparison.work)
+
+
 CASES: dict[str, Callable[[Comparison], Path]] = {
     "written here, av1": lambda c: c.written_here("av1"),
     "written here, h264": lambda c: c.written_here("h264"),
@@ -190,6 +206,8 @@ CASES: dict[str, Callable[[Comparison], Path]] = {
     "episodes chosen of LeRobot's": Comparison.chosen,
     "v2.1 written here, converted by LeRobot": Comparison.converted_from_21_by_lerobot,
     "v2.1 written here, converted here": Comparison.converted_from_21_here,
+    "pictures in rows, written by LeRobot": Comparison.written_by_lerobot_in_rows,
+    **{name: partial(_changed, change) for name, change in CHANGES.items()},
 }
 
 

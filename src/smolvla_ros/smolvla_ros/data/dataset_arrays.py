@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smolvla_ros.data.dataset import open_dataset
-from smolvla_ros.data.features import ACTION, STATE, Feature, camera, vector
+from smolvla_ros.data.features import ACTION, IMAGE, STATE, Feature, camera, vector
 from smolvla_ros.data.recorded_episode import RecordedEpisode
 from smolvla_ros.data.writer import commit_parts, create_dataset, pending_parts, write_part
 
@@ -47,9 +47,12 @@ def made_arrays(seed: int, lengths: tuple[int, ...]) -> Arrays:
     return arrays
 
 
-def input_of_lerobot(arrays: Arrays, path: Path) -> None:
-    """The file that lerobot_dataset_peer.py takes to create or resume."""
+def input_of_lerobot(arrays: Arrays, path: Path, in_rows: bool = False) -> None:
+    """The file that lerobot_dataset_peer.py takes to create or resume. in_rows: pictures are no videos."""
     features = {name: feature.to_json() for name, feature in FEATURES.items()}
+    for name, feature in FEATURES.items():
+        if in_rows and feature.is_camera:
+            features[name]["dtype"] = IMAGE
     about = {"fps": FPS, "features": features, "robot_type": "so100"}
     contents: dict[str, Any] = {**arrays, "info": np.array(json.dumps(about))}
     np.savez(path, **contents)

@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 
-SUBCOMMANDS = ("info", "check", "view", "merge", "split", "trim", "delete", "repair", "convert_version", "annotate", "rename_cameras")
+SUBCOMMANDS = (
+    "info",
+    "check",
+    "view",
+    "merge",
+    "split",
+    "trim",
+    "delete",
+    "repair",
+    "convert_version",
+    "annotate",
+    "rename_cameras",
+)
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -46,8 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             raw = yaml.safe_load(arguments.map.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            found = " ".join(str(error).split())
-            raise mismatch(arguments.map, "a YAML map of cameras", found, "save what is proposed and correct it") from None
+            said = " ".join(str(error).split())
+            remedy = "save what is proposed and correct it"
+            raise mismatch(arguments.map, "a YAML map of cameras", said, remedy) from None
         names = names_of(raw, cameras, arguments.map)
     else:
         found = propose(cameras, {camera: moving_share(dataset, camera) for camera in unnamed(cameras)})
