@@ -52,6 +52,4 @@ def _renamed(part: EpisodePart, names: Mapping[str, str]) -> EpisodePart:
 
 def _with_names(text: str, names: Mapping[str, str]) -> str:
     """An embodiment file with other features of cameras, its comments kept."""
-    return re.sub(
-        r"(feature:\s*[\"']?)([\w.]+)", lambda found: found[1] + names.get(found[2], found[2]), text
-    )
+    return re.sub(r"(feature:\s*[\"']?)([\w.]+)", lambda found: found[1] + names.get(found[2], found[2]), text)

@@ -3,8 +3,9 @@
     python -m smolvla_ros.data.compare_with_lerobot --peer /path/to/python [--seed N]
 
 A small dataset (two cameras, three episodes, two tasks) is written here with each codec, by LeRobot, and by one after
-the other; as v2.1 too, which LeRobot's own script converts; and changed by what `smolvla dataset` does. Each is read whole by both: columns, chunks of actions with
-their masks, pictures, tasks and statistics. Ends with 1 where a value differs.
+the other; as v2.1 too, which LeRobot's own script converts; and changed by what `smolvla dataset` does. Each is read
+whole by both: columns, chunks of actions with their masks, pictures, tasks and statistics. Ends with 1 where a value
+differs.
 """
 
 from __future__ import annotations

@@ -39,6 +39,17 @@ def stand_in_for_torchvision() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.stand_in_for_torchvision()
+    from torchvision import transforms
+
+    if not hasattr(transforms, "__file__"):
+        transforms.ToTensor = lambda: tensor_of  # what LeRobot takes of it for pictures in rows
+
+
+def tensor_of(picture: Any) -> Any:
+    """(3, height, width) float32 in [0, 1] of a PIL picture."""
+    import torch
+
+    return torch.from_numpy(np.array(picture).transpose(2, 0, 1)).float() / 255
 
 
 def read(root: Path, output: Path, horizon: int) -> None:

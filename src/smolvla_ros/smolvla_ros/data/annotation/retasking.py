@@ -24,7 +24,8 @@ def retask(dataset: Dataset, texts: Mapping[int, str], output: Path | None) -> N
 
 def undoable(dataset: Dataset) -> tuple[list[int], list[int]]:
     """Episodes whose texts can be given back, and those that have got others since."""
-    back, changed = [], []
+    back: list[int] = []
+    changed: list[int] = []
     for note in read_notes(dataset.root, dataset.info):
         before, index = note.get(NOTE), note["episode_index"]
         if isinstance(before, Mapping) and isinstance(index, int):
