@@ -35,7 +35,7 @@ setup(
         "torch",
         "tqdm",
     ],
-    extras_require={"annotate": ["pillow", "transformers>=5"], "simulation": ["mujoco>=3.3,<4"]},
+    extras_require={"annotate": ["pillow", "transformers>=5.20"], "simulation": ["mujoco>=3.3,<4"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
