@@ -22,6 +22,7 @@ class ArmDriver:
         self.arm = Arm(config)
         self.accepted = 0
         self.rejected = 0
+        self.released = False  # torque is off because somebody asked for it
         self.trouble = ""  # why the arm is not connected, in words for the operator
         self._follower = TrajectoryFollower(config.joint_names, np.zeros(len(config.joint_names)))
         self._retry_s = 0.0
@@ -47,7 +48,21 @@ class ArmDriver:
             self.trouble = str(error)
             raise
         self._follower.hold(self.arm.state.position_rad)
-        self.trouble = ""
+        self.trouble, self.released = "", False
+
+    def release(self) -> str:
+        """Torque off, for moving the arm by hand; it falls unless somebody supports it. Why not, or nothing.
+
+        Only `connect` turns torque on again, with the goals at the positions.
+        """
+        if not self.connected:
+            return self.trouble or "no connection"
+        if self.following:
+            return "expected an arm that holds, found it following a trajectory: pause what moves it first"
+        fault = self.arm.release()
+        self.released = True
+        self.trouble = "its torque is released: call ~/reconnect"
+        return f"torque off failed ({fault}): the arm may still be stiff" if fault else ""
 
     def accept(self, trajectory: Trajectory, now_s: float) -> None:
         """A new trajectory in place of the present one. Raises TrajectoryRejectedError."""
@@ -61,8 +76,9 @@ class ArmDriver:
         self.accepted += 1
 
     def cycle(self, now_s: float) -> GroupState | None:
-        """One read and one write. The state, or None when there is no new one."""
-        if not self.connected:
+        """One read and one write; a released arm is only read. The state, or None when there is no new one."""
+        readable = self.connected or (self.released and self.arm.phase == "open")
+        if not readable:
             self._reconnect(now_s)
             return None
         state = self.arm.read(now_s)
@@ -72,7 +88,8 @@ class ArmDriver:
             self.arm.close()
             self._retry_s = now_s + RECONNECT_PERIOD_S
             return None
-        self.arm.write(self._follower.sample(now_s).position, now_s)
+        if not self.released:
+            self.arm.write(self._follower.sample(now_s).position, now_s)
         return None if state.fault else state
 
     def shut_down(self) -> str:
@@ -82,8 +99,8 @@ class ArmDriver:
         return fault
 
     def _reconnect(self, now_s: float) -> None:
-        if not self.arm.config.auto_reconnect or now_s < self._retry_s:
-            return
+        if self.released or not self.arm.config.auto_reconnect or now_s < self._retry_s:
+            return  # nobody's torque comes on while somebody has the arm in his hands
         self._retry_s = now_s + RECONNECT_PERIOD_S
         try:
             self.connect(now_s)

@@ -250,6 +250,14 @@ Fault Arm::deactivate() noexcept {
   return fault;
 }
 
+Fault Arm::release() noexcept {
+  if (phase_ == ArmPhase::kClosed) return Fault::kPortLost;
+  phase_ = ArmPhase::kOpen;
+  const Fault fault = group_->torque_off();
+  publish_status(false);
+  return fault;
+}
+
 // By its own clock: nobody else runs the cycle meanwhile. Ends where it is on any fault and at the time limit.
 void Arm::park() noexcept {
   using Clock = std::chrono::steady_clock;

@@ -166,6 +166,40 @@ def test_a_second_driver_does_not_disturb_the_first(world: World) -> None:
     assert world.torque() == [1] * 6
 
 
+def test_a_released_arm_is_read_and_torque_comes_back_only_when_asked_for_with_goals_at_the_positions(
+    world: World,
+) -> None:
+    world.driver.connect(world.now_s)
+    world.go(0.4, 1.0)
+    world.run(0.2)
+    assert "expected an arm that holds" in world.driver.release()
+    assert world.torque() == [1] * 6
+    world.run(2.0)
+    assert world.driver.release() == ""
+    assert world.torque() == [0] * 6
+    with pytest.raises(TrajectoryRejectedError, match="torque is released"):
+        world.go(0.0, 1.0)
+    world.position_ticks = world.position_ticks + 300.0  # by hand
+    assert all(world.run(3 * RECONNECT_PERIOD_S))
+    assert world.torque() == [0] * 6
+    moved_to = world.position_ticks.copy()
+    world.driver.connect(world.now_s)
+    world.run(1.0)
+    assert world.torque() == [1] * 6
+    np.testing.assert_allclose(world.position_ticks, moved_to, atol=1)
+
+
+def test_a_released_arm_whose_bus_dies_stays_released(world: World) -> None:
+    world.driver.connect(world.now_s)
+    assert world.driver.release() == ""
+    world.virtual.close()
+    world.run(2 * RECONNECT_PERIOD_S)
+    world.power_on(world.position_ticks)
+    world.run(2 * RECONNECT_PERIOD_S)
+    assert world.torque() == [0] * 6
+    assert not world.driver.connected
+
+
 def test_shutting_down_lets_go(world: World) -> None:
     world.driver.connect(world.now_s)
     assert world.driver.shut_down() == ""

@@ -11,6 +11,7 @@ import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 
@@ -36,17 +37,18 @@ MODES = _constant_names(ExecutorState, "MODE_")
 REASONS = _constant_names(RunTask.Result, "REASON_")
 
 
-def join_graph(embodiment: Embodiment, namespace: str = "") -> Operator:
+def join_graph(embodiment: Embodiment, namespace: str = "", use_sim_time: bool = False) -> Operator:
     """The operator of this process. Ctrl-C stays with the caller; `leave` undoes this."""
     rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
-    return Operator(embodiment, namespace)
+    return Operator(embodiment, namespace, use_sim_time)
 
 
 class Operator(Node):
     """Spun by its caller's thread alone, inside the methods that wait; everything it hears goes into `recording`."""
 
-    def __init__(self, embodiment: Embodiment, namespace: str = "") -> None:
-        super().__init__("smolvla_run", namespace=namespace)
+    def __init__(self, embodiment: Embodiment, namespace: str = "", use_sim_time: bool = False) -> None:
+        clock = RosParameter("use_sim_time", value=use_sim_time)
+        super().__init__("smolvla_run", namespace=namespace, parameter_overrides=[clock])
         self.recording = Recording(embodiment.joint_names)
         self.state: ExecutorState | None = None
         self.scene: SceneState | None = None

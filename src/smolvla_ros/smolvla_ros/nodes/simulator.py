@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
@@ -34,8 +35,10 @@ PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("usb_port", "", "link to make to the servo bus's pseudo-terminal; empty: none"),
     Parameter("seed", 0, "seed of the first scene", (0, 2**31 - 1)),
+    Parameter("publish_clock", False, "simulated time as /clock, for nodes with use_sim_time, and in all stamps"),
 )
 FRAME = "world"
+CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SCENE_PERIOD_S, MARKER_PERIOD_S = 1 / 30, 0.2
 JPEG_QUALITY = 90
 DRAWING_TIMEOUT_S = 30.0
@@ -48,6 +51,8 @@ class SimulatorNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__("simulator", PARAMETERS, OPERATOR_ERRORS)
         self._live: Any = None
+        self._clock_topic: Any = None
+        self._elapsed_s = 0.0
         self._shown = False
 
     def configure(self) -> None:
@@ -66,8 +71,15 @@ class SimulatorNode(ManagedNode):
             )
         self._scene = self.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
         self._markers = self.create_publisher(MarkerArray, "simulator/markers", QoSProfile(depth=1))
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", CLOCK) if settings["publish_clock"] else None
         self._live = LiveWorld(
-            embodiment, settings["usb_port"], settings["seed"], self._now_s, self._publish_frame, self._wanted
+            embodiment,
+            settings["usb_port"],
+            settings["seed"],
+            self._now_s,
+            self._publish_frame,
+            self._wanted,
+            self._publish_clock if self._clock_topic is not None else None,
         )
         self._live.wait_until_drawn(DRAWING_TIMEOUT_S)
         self.get_logger().info(f"servo bus at {settings['usb_port'] or self._live.bus.port}, scene {settings['seed']}")
@@ -86,10 +98,19 @@ class SimulatorNode(ManagedNode):
     def cleanup(self) -> None:
         if self._live is not None:
             self._live.close()
-            self._live = None
+            self._live = self._clock_topic = None
 
     def _now_s(self) -> float:
+        """Of the simulated clock, where it is published."""
+        if self._clock_topic is not None:
+            return self._elapsed_s
         return seconds(self.get_clock().now().to_msg())
+
+    # from the physics thread
+
+    def _publish_clock(self, elapsed_s: float) -> None:
+        self._elapsed_s = elapsed_s
+        self._clock_topic.publish(ClockMessage(clock=time_message(elapsed_s)))
 
     # from the drawing thread
 

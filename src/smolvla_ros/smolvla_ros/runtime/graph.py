@@ -52,6 +52,12 @@ ARGUMENTS = (
     ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
     LaunchArgument("namespace", "", "namespace of all nodes"),
+    LaunchArgument(
+        "use_sim_time",
+        "false",
+        "all nodes take time from /clock; the simulator publishes it",
+        ("true", "false"),
+    ),
     LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
 )
 
@@ -104,14 +110,17 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
     """
     configured = yaml.safe_load(PARAMETERS_FILE.read_text())
     embodiment, seed = arguments["embodiment"], int(arguments["seed"])
+    sim_time = arguments["use_sim_time"] == "true"
 
     def node(package: str, name: str, **parameters: Any) -> NodeSpec:
-        merged = {**(configured.get(name) or {}).get("ros__parameters", {}), **parameters}
+        timed = {} if name == "simulator" or not sim_time else {"use_sim_time": True}
+        merged = {**(configured.get(name) or {}).get("ros__parameters", {}), **parameters, **timed}
         return NodeSpec(package, name, name, merged, managed=package == "smolvla_ros")
 
     nodes = []
     if arguments["hardware_type"] == "mujoco":
-        nodes.append(node("smolvla_ros", "simulator", embodiment=embodiment, usb_port=usb_port, seed=seed))
+        world = {"embodiment": embodiment, "usb_port": usb_port, "seed": seed}
+        nodes.append(node("smolvla_ros", "simulator", **world, publish_clock=sim_time))
     elif arguments["hardware_type"] == "virtual":
         nodes.append(NodeSpec("so100_hardware", "so100_virtual_bus", "so100_virtual_bus", {}, ("--link", usb_port)))
     # a simulated bus appears when its process is up, a real one is there or is not

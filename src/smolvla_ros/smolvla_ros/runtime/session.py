@@ -43,7 +43,9 @@ class Session:
             from smolvla_ros.nodes.operator import join_graph
         except ImportError as error:
             raise RosMissing(f"this command needs ROS 2 and the built workspace ({error}): see README") from None
-        self.operator = join_graph(self.embodiment, self.arguments["namespace"])
+        self.operator = join_graph(
+            self.embodiment, self.arguments["namespace"], self.arguments["use_sim_time"] == "true"
+        )
         self.operator.listen(1.0)
         if others := self.operator.other_nodes(tuple(spec.name for spec in specs)):
             self.__exit__(None, None, None)

@@ -27,7 +27,7 @@ CONTROL_STEPS = 2  # physics steps between two exchanges with the servos: 240 Hz
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The world at one moment; stamp_s is the wall clock's."""
+    """The world at one moment; stamp_s is of the clock that stamps images."""
 
     stamp_s: float
     sim_time_s: float
@@ -49,11 +49,15 @@ class LiveWorld:
         now_s: Callable[[], float],
         on_frame: Callable[[str, float, np.ndarray | None], None],
         wanted: Callable[[str], bool],
+        on_step: Callable[[float], None] | None = None,
     ) -> None:
         """`usb_port`: the link to the servo bus's pseudo-terminal, made here; "" for none. `wanted` tells whether
-        anybody looks at a camera; one that nobody looks at is not drawn.
+        anybody looks at a camera; one that nobody looks at is not drawn. `on_step` is told `elapsed_s` from the physics
+        thread after each control step.
         """
         self._embodiment, self._now_s, self._on_frame, self._wanted = embodiment, now_s, on_frame, wanted
+        self._on_step = on_step
+        self.elapsed_s = 0.0  # simulated, since the start; no reset takes it back
         self._world = World(embodiment)
         self._world.reset(seed)
         self._ticks = ServoTicks(embodiment)
@@ -150,6 +154,9 @@ class LiveWorld:
                 self._ticks.to_radians(setpoints.position_ticks), setpoints.torque_enabled, setpoints.torque_share
             )
         world.step(CONTROL_STEPS)
+        self.elapsed_s += period_s
+        if self._on_step is not None:
+            self._on_step(self.elapsed_s)
 
     def _draw_for_ever(self) -> None:
         cameras = self._embodiment.cameras

@@ -31,6 +31,14 @@ def test_arguments_reach_the_nodes() -> None:
     assert nodes["so100_driver"].parameters["robot_description"] == "<robot/>"
 
 
+def test_with_simulated_time_the_simulator_has_the_clock_and_all_others_follow_it() -> None:
+    nodes = graph(parse_arguments(["use_sim_time:=true"]), "<robot/>", "/tmp/bus")
+    followers = {node.name for node in nodes if node.parameters.get("use_sim_time")}
+    assert followers == {"so100_driver", "policy", "executor"}
+    assert nodes[0].parameters["publish_clock"] is True
+    assert not any("use_sim_time" in node.parameters for node in graph(parse_arguments([]), "<robot/>", "/tmp/bus"))
+
+
 @pytest.mark.parametrize(
     ("word", "told"),
     [

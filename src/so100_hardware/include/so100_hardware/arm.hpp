@@ -106,6 +106,10 @@ class Arm {
 
   // Parks if the description says so, then torque off if it says so. The first fault, or kNone. Stays open.
   Fault deactivate() noexcept;
+
+  // Torque off at once, whatever the description says and wherever the arm is: it falls unless somebody supports it.
+  // It stays open and can be read; `activate` turns torque on again, with the goals at the positions.
+  Fault release() noexcept;
   void close() noexcept;
 
   ArmPhase phase() const noexcept { return phase_; }

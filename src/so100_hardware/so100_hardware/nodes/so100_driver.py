@@ -90,6 +90,7 @@ class So100Driver(Node):
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._take_trajectory, 10
         )
         self.create_service(Trigger, "~/reconnect", self._reconnect)
+        self.create_service(Trigger, "~/release_torque", self._release_torque)
         self.create_timer(1.0 / rate_hz, self._cycle)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
 
@@ -130,6 +131,18 @@ class So100Driver(Node):
         self._tell_connected("reconnected")
         response.success = True
         response.message = "torque is on, holding"
+        return response
+
+    def _release_torque(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.message = self._driver.release()
+        response.success = not response.message
+        if response.success:
+            response.message = (
+                f"torque is off; {self.get_fully_qualified_name()}/reconnect turns it on again"
+            )
+            self.get_logger().warning(response.message)
+        else:
+            self.get_logger().error(f"release_torque: {response.message}")
         return response
 
     def _take_trajectory(self, message: JointTrajectory) -> None:

@@ -89,6 +89,7 @@ void bind_arm(py::module_& m) {
           },
           "goal_rad"_a, "now_s"_a)
       .def("deactivate", [](Arm& arm) { return std::string(fault_name(unlocked([&] { return arm.deactivate(); }))); })
+      .def("release", [](Arm& arm) { return std::string(fault_name(unlocked([&] { return arm.release(); }))); })
       .def("close", &Arm::close, no_gil)
       .def_property_readonly(
           "phase",
