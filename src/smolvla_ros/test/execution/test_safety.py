@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns, limit_motion
+from smolvla_ros.execution.safety import (
+    MotionLimits,
+    check_jump,
+    check_rows,
+    clamp_kinds,
+    joint_columns,
+    limit_motion,
+)
 from smolvla_ros.execution.timeline import ChunkRejected
 
 LIMITS = MotionLimits.of(load_embodiment())
@@ -106,3 +113,19 @@ def test_joints_in_another_order_are_sorted_and_foreign_ones_refused() -> None:
     for found in (("a", "b"), ("a", "b", "d"), ("a", "b", "c", "c"), ()):
         with pytest.raises(ChunkRejected, match="joint_names: expected a, b, c; found"):
             joint_columns(("a", "b", "c"), found)
+
+
+def test_what_was_moved_is_counted_by_why() -> None:
+    times = np.arange(1, 31) / 30
+    wanted = np.tile(HOME, (30, 1))
+    wanted[10:, 0] = LIMITS.upper[0] + 0.2
+    limited, changed = limit_motion(times, wanted, 0.0, HOME, np.zeros(6), LIMITS)
+    kinds = clamp_kinds(times, wanted, limited, 0.0, HOME, LIMITS)
+    assert kinds == {"position": 20}
+    assert sum(kinds.values()) == changed
+    inside = np.tile(HOME, (30, 1))
+    inside[10:, 0] += 0.8
+    limited, changed = limit_motion(times, inside, 0.0, HOME, np.zeros(6), LIMITS)
+    kinds = clamp_kinds(times, inside, limited, 0.0, HOME, LIMITS)
+    assert kinds["velocity"] == 1
+    assert sum(kinds.values()) == changed

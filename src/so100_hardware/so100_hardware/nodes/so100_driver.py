@@ -137,9 +137,7 @@ class So100Driver(Node):
         response.message = self._driver.release()
         response.success = not response.message
         if response.success:
-            response.message = (
-                f"torque is off; {self.get_fully_qualified_name()}/reconnect turns it on again"
-            )
+            response.message = f"torque is off; {self.get_fully_qualified_name()}/reconnect turns it on again"
             self.get_logger().warning(response.message)
         else:
             self.get_logger().error(f"release_torque: {response.message}")
