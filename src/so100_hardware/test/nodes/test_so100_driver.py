@@ -225,6 +225,31 @@ def test_on_a_real_arm_reconnecting_is_one_service_call(start, client: Client, t
     client.spin_until(lambda: len(client.states) > before + 20)
 
 
+def test_torque_is_released_and_brought_back_by_services_and_joint_states_go_on(
+    start, client: Client, tmp_path: Path
+) -> None:
+    port = tmp_path / "servo_bus"
+    start("so100_virtual_bus", port)
+    driver = start("so100_driver", port)
+    client.spin_until(lambda: client.states)
+
+    def call(name: str) -> Trigger.Response:
+        service = client.node.create_client(Trigger, f"/so100_driver/{name}")
+        client.spin_until(service.service_is_ready)
+        answer = service.call_async(Trigger.Request())
+        client.spin_until(answer.done)
+        return answer.result()
+
+    released = call("release_torque")
+    assert (released.success, "/so100_driver/reconnect turns it on again" in released.message) == (True, True)
+    before = len(client.states)
+    client.spin_until(lambda: len(client.states) > before + 20)
+    client.send(0.2, 1)
+    driver.wait_for("its torque is released")
+    assert not call("release_torque").success
+    assert call("reconnect").success
+
+
 def test_a_second_driver_ends_and_the_first_goes_on(start, client: Client, tmp_path: Path) -> None:
     port = tmp_path / "servo_bus"
     start("so100_virtual_bus", port)
