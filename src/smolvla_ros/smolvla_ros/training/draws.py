@@ -26,9 +26,12 @@ class Draws:
     time: Tensor
     delay: Tensor
 
-    def part(self, part: slice, device: torch.device) -> Draws:
+    def part(self, part: slice) -> Draws:
         """Of some samples."""
-        return Draws(*(tensor[part].to(device) for tensor in (self.noise, self.time, self.delay)))
+        return Draws(self.noise[part], self.time[part], self.delay[part])
+
+    def to(self, device: torch.device) -> Draws:
+        return Draws(self.noise.to(device), self.time.to(device), self.delay.to(device))
 
 
 def draw(config: SmolVLAConfig, batch: int, draws: int, seed: int, step: int, stream: int = DRAW_STREAM) -> Draws:

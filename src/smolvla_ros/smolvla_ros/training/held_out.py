@@ -43,7 +43,7 @@ def held_out_loss(
     for (k, share), arrays in zip(wanted, loaded, strict=True):
         batch = prepare(arrays)
         drawn = draw(objective.policy.config, len(parts[k]), 1, seed, k, HELD_OUT_STREAM)
-        drawn = drawn.part(slice(int(share[0]), int(share[-1]) + 1), processes.device)
+        drawn = drawn.part(slice(int(share[0]), int(share[-1]) + 1)).to(processes.device)
         total += torch.stack([objective(batch, drawn)[0].double(), objective.elements(batch, drawn).double()])
     loss, elements = processes.sum(total).tolist()
     return loss / max(elements, 1.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, Checkpoint, save_checkpoint
-from smolvla_ros.training.settings import ALL, TrainingSettings
+from smolvla_ros.training.settings import ALL, BACKBONE, TrainingSettings
 
 
 def save_model(
@@ -17,7 +17,7 @@ def save_model(
 ) -> None:
     """config.json says what was trained, in LeRobot's fields, so that LeRobot goes on with the same."""
     says = {
-        "train_expert_only": settings.train != ALL,
+        "train_expert_only": settings.train not in (BACKBONE, ALL),
         "freeze_vision_encoder": settings.freeze_vision_encoder,
         "train_state_proj": settings.train_state_proj,
     }

@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 
 from smolvla_ros.training.errors import mismatch
 
-EXPERT, ALL, LORA = "expert", "all", "lora"
-TRAINED = (EXPERT, ALL, LORA)
+EXPERT, BACKBONE, ALL, LORA = "expert", "backbone", "all", "lora"
+TRAINED = (EXPERT, BACKBONE, ALL, LORA)
 DTYPES = ("float32", "bfloat16")
 DECIDES_THE_COURSE = ("batch_size", "seed", "train", "freeze_vision_encoder", "train_state_proj", "noise_draws")
 """A run that is resumed must have these as it began."""
@@ -20,7 +20,8 @@ DECIDES_THE_COURSE = ("batch_size", "seed", "train", "freeze_vision_encoder", "t
 class TrainingSettings:
     """batch_size: samples a step, of all processes and pieces together. accumulate: pieces of it, one after another.
 
-    train: "expert" (action expert and projections), "all", or "lora". noise_draws: noises and times for each sample, on
+    train: "expert" (action expert and projections), "backbone" too (but for its last layer, as LeRobot without
+    train_expert_only), "all" that the output depends on, or "lora". noise_draws: noises and times for each sample, on
     one pass over its prefix. ema_decay: 0 for none. dtype: of the computation; trained weights are float32 always.
     validation_share: of the episodes, held out. save_every, validate_every: 0 for at the end alone. keep: newest
     checkpoints that stay, with the best. workers: processes that read ahead.

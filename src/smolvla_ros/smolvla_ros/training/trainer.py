@@ -24,7 +24,7 @@ from smolvla_ros.model.checkpoint import Checkpoint
 from smolvla_ros.model.weights import read_lm_head
 from smolvla_ros.training.average import Average
 from smolvla_ros.training.curves import Curves
-from smolvla_ros.training.draws import draw, generator_of
+from smolvla_ros.training.draws import Draws, draw, generator_of
 from smolvla_ros.training.errors import TrainingError, mismatch
 from smolvla_ros.training.held_out import held_out_loss
 from smolvla_ros.training.objective import Objective
@@ -90,7 +90,7 @@ class Trainer:
         self._place(checkpoint.model)
         self._objective = Objective(checkpoint.model, auxiliary).to(self._processes.device)
         self._parameters = trained(self._objective)
-        self._optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self._parameters.values(),
             lr=settings.learning_rate,
             betas=(settings.beta1, settings.beta2),
@@ -123,7 +123,7 @@ class Trainer:
         first, last = 0, self._folder.last
         if resume and last:
             first = step_of(last)
-            load_state(last / STATE, settings, len(self._samples), self._parameters, self._optimizer, self._average)
+            load_state(last / STATE, settings, len(self._samples), self._parameters, self.optimizer, self._average)
         elif main and not resume:
             self._folder.require_new()
         self._processes.wait()
@@ -170,30 +170,33 @@ class Trainer:
     def step(self, step: int, arrays: dict[str, Any]) -> StepResult:
         """One step on this process's share of the batch, as `samples` gave it."""
         settings, processes = self._settings, self._processes
-        torch.manual_seed(generator_of(settings.seed, DROPOUT_STREAM, step, processes.index).initial_seed())
         share = settings.batch_size // processes.count
         start = share * processes.index
-        config = self._checkpoint.config
-        draws = draw(config, settings.batch_size, settings.noise_draws, settings.seed, step)
-        draws = draws.part(slice(start, start + share), processes.device)
-        batch = self._prepare(arrays, step, start)
+        draws = draw(self._checkpoint.config, settings.batch_size, settings.noise_draws, settings.seed, step)
+        return self.learn(step, self._prepare(arrays, step, start), draws.part(slice(start, start + share)))
+
+    def learn(self, step: int, batch: dict[str, Tensor], draws: Draws) -> StepResult:
+        """The step's gradients and what the optimiser makes of them: a prepared batch and its draws."""
+        settings, processes = self._settings, self._processes
+        torch.manual_seed(generator_of(settings.seed, DROPOUT_STREAM, step, processes.index).initial_seed())
+        draws = draws.to(processes.device)
         elements = processes.sum(self._objective.elements(batch, draws))
-        for group in self._optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, settings)
-        piece = share // settings.accumulate
+        piece = len(draws.time) // settings.accumulate
         losses = torch.zeros(2, device=processes.device)
         for k in range(settings.accumulate):
             part = slice(k * piece, (k + 1) * piece)
             last = k + 1 == settings.accumulate
             with nullcontext() if last else processes.without_averaging(self._module):
                 with self._computation():
-                    total, other = self._module(_part(batch, part), draws.part(part, processes.device))
+                    total, other = self._module(_part(batch, part), draws.part(part))
                 loss, auxiliary = total / elements.clamp_min(1), other / settings.batch_size
                 ((loss + auxiliary) * processes.count).backward()
             losses += torch.stack([loss.detach(), auxiliary.detach()])
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), settings.grad_clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
         if self._average:
             self._average.update(step + 1)
         return StepResult(losses[0], losses[1], norm)
@@ -257,7 +260,7 @@ class Trainer:
                 with self._average.in_place() if self._average else nullcontext():
                     save_model(self._checkpoint, self._settings, folder / MODEL, self._embodiment, self._lm_head)
                 count = len(self._samples)
-                save_state(folder / STATE, self._settings, count, self._parameters, self._optimizer, self._average)
+                save_state(folder / STATE, self._settings, count, self._parameters, self.optimizer, self._average)
 
             width = max(STEP_DIGITS, len(str(self._settings.steps)))
             target = self._folder.save(done, width, write, loss, self._settings.keep)
