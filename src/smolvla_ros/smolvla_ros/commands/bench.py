@@ -13,6 +13,7 @@ BENCHES = {
     "bus": "so100_hardware.bench",
     "faults": "so100_hardware.fault_campaign.campaign",
     "model": "smolvla_ros.engines.bench",
+    "train": "smolvla_ros.training.bench",
 }
 NO_PEER = (
     "The peer's columns are empty: install lerobot 0.6.1 into an environment of its own and name its python "

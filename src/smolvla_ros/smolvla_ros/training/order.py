@@ -6,7 +6,7 @@ import numpy as np
 
 from smolvla_ros.training.errors import mismatch
 
-ORDER_STREAM, DRAW_STREAM, AUGMENTATION_STREAM, HELD_OUT_STREAM, DROPOUT_STREAM = range(5)
+ORDER_STREAM, DRAW_STREAM, AUGMENTATION_STREAM, HELD_OUT_STREAM, LOW_RANK_STREAM = range(5)
 
 
 class Order:

@@ -19,7 +19,7 @@ from smolvla_ros.training.dataset_samples import DatasetSamples, split_episodes
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.run_folder import MODEL, RunFolder
 from smolvla_ros.training.samples import Subset
-from smolvla_ros.training.settings import TrainingSettings, settings_from
+from smolvla_ros.training.settings import LORA, TrainingSettings, settings_from
 from smolvla_ros.training.trainer import Trainer
 
 REQUEST_FILE = "run.json"
@@ -74,7 +74,7 @@ def begin(request: Request, output: Path) -> Trainer:
     if not request.policy:
         settings = from_the_start(settings)
     dataset, last = open_dataset(request.dataset), RunFolder(output).last
-    if last:
+    if last and settings.train != LORA:  # of low-rank changes the folder holds no base
         checkpoint = load_checkpoint(last / MODEL)
     elif request.policy:
         checkpoint = from_checkpoint(

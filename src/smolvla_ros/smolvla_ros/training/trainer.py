@@ -24,11 +24,12 @@ from smolvla_ros.model.checkpoint import Checkpoint
 from smolvla_ros.model.weights import read_lm_head
 from smolvla_ros.training.average import Average
 from smolvla_ros.training.curves import Curves
-from smolvla_ros.training.draws import Draws, draw, generator_of
+from smolvla_ros.training.draws import Draws, draw
 from smolvla_ros.training.errors import TrainingError, mismatch
 from smolvla_ros.training.held_out import held_out_loss
+from smolvla_ros.training.low_rank import add_low_rank
 from smolvla_ros.training.objective import Objective
-from smolvla_ros.training.order import DROPOUT_STREAM, Order
+from smolvla_ros.training.order import Order
 from smolvla_ros.training.parameters import choose_parameters, trained
 from smolvla_ros.training.preparation import Preparation
 from smolvla_ros.training.processes import Processes, started_processes
@@ -37,7 +38,7 @@ from smolvla_ros.training.run_folder import MODEL, STATE, RunFolder, step_of
 from smolvla_ros.training.samples import Samples, batches
 from smolvla_ros.training.saving import save_model
 from smolvla_ros.training.schedule import learning_rate
-from smolvla_ros.training.settings import TrainingSettings
+from smolvla_ros.training.settings import LORA, TrainingSettings
 from smolvla_ros.training.training_state import load_state, save_state
 
 STEP_DIGITS = 6
@@ -83,7 +84,12 @@ class Trainer:
             divisor = f"a multiple of {self._processes.count} processes x {settings.accumulate} pieces"
             raise mismatch("batch_size", divisor, settings.batch_size, "correct one of them")
         self._order = Order(len(samples), settings.batch_size, settings.seed, sampling_weights)
-        choose_parameters(checkpoint.model, settings)
+        if settings.train == LORA:
+            if checkpoint.path is None:
+                raise mismatch("lora", "a checkpoint in a folder, or of the hub", "one in memory", "save it first")
+            add_low_rank(checkpoint.model, settings.lora_rank, settings.lora_alpha, settings.seed)
+        else:
+            choose_parameters(checkpoint.model, settings)
         embeddings = checkpoint.model.model.backbone.text_model.embed_tokens.weight
         kept = checkpoint.weights if not embeddings.requires_grad else None
         self._lm_head = read_lm_head(kept) if kept else None
@@ -101,7 +107,7 @@ class Trainer:
         learned = trained(checkpoint.model)
         own = {f"policy.{name}": parameter for name, parameter in learned.items()}
         self._average = Average(own, settings.ema_decay) if settings.ema_decay else None
-        self._prepare = Preparation(checkpoint, self._processes.device, settings.augment)
+        self._prepare = Preparation(checkpoint, self._processes.device, settings)
         module: nn.Module = self._objective
         if settings.compile:
             module = torch.compile(module)  # type: ignore[assignment]
@@ -178,7 +184,6 @@ class Trainer:
     def learn(self, step: int, batch: dict[str, Tensor], draws: Draws) -> StepResult:
         """The step's gradients and what the optimiser makes of them: a prepared batch and its draws."""
         settings, processes = self._settings, self._processes
-        torch.manual_seed(generator_of(settings.seed, DROPOUT_STREAM, step, processes.index).initial_seed())
         draws = draws.to(processes.device)
         elements = processes.sum(self._objective.elements(batch, draws))
         for group in self.optimizer.param_groups:
