@@ -1,6 +1,6 @@
 """Whether LeRobot and this project learn the same from the same batch.
 
-    python -m smolvla_ros.training.compare_with_lerobot --peer /path/to/python [--size tiny|small] [--steps N] [--seed N]
+    python -m smolvla_ros.training.compare_with_lerobot --peer /path/to/python [--size tiny|small] [--steps N]
 
 Writes a random checkpoint and takes the same steps here and in LeRobot: same batch, noise and times, each side's own
 loss, clipping, optimiser and schedule. Once as LeRobot trains by default (expert and projections), once with the

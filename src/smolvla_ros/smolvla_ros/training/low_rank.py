@@ -36,14 +36,13 @@ class LowRankLinear(Linear):
         self.weight, self.bias = base.weight, base.bias
         bound = 1 / math.sqrt(base.in_features)  # PEFT's: Kaiming uniform with a = sqrt(5)
         drawn = (torch.rand(rank, base.in_features, generator=generator) * 2 - 1) * bound
-        self.lora_A, self.lora_B = nn.Module(), nn.Module()
+        self.lora_A = Linear(base.in_features, rank, bias=False)
+        self.lora_B = Linear(rank, base.out_features, bias=False)
         self.lora_A.weight = nn.Parameter(drawn)
         self.lora_B.weight = nn.Parameter(torch.zeros(base.out_features, rank))
 
     def forward(self, x: Tensor) -> Tensor:
-        thin = nn.functional.linear(x.to(self.lora_A.weight.dtype), self.lora_A.weight)
-        change = nn.functional.linear(thin, self.lora_B.weight) * self.scale
-        return super().forward(x) + change.to(self.weight.dtype)
+        return super().forward(x) + (self.lora_B(self.lora_A(x)) * self.scale).to(self.weight.dtype)
 
 
 def add_low_rank(policy: SmolVLA, rank: int, alpha: float, seed: int) -> None:
