@@ -35,7 +35,11 @@ setup(
         "torch",
         "tqdm",
     ],
-    extras_require={"annotate": ["pillow", "transformers>=5.20"], "simulation": ["mujoco>=3.3,<4"]},
+    extras_require={
+        "annotate": ["pillow", "transformers>=5.20"],
+        "simulation": ["mujoco>=3.3,<4"],
+        "training": ["accelerate>=1.10,<2", "tensorboard"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -6,7 +6,8 @@ INPUT holds `images.<feature>` (batch, 3, H, W) float32 in [0, 1], `state` (batc
 joints) in the robot's units, `action_is_pad` (batch, chunk), `task` (batch,), `noise` (steps, batch, chunk, width) and
 `time` (steps, batch). Each step takes the same batch with its own noise and times, through LeRobot's update_policy with
 LeRobot's optimiser and schedule. OUTPUT gets `losses` and `seconds` (steps,); with --gradients also
-`gradient.<name>` of the first step, clipped, and `weight.<name>` at the end. It imports nothing of this project, and asks no hub.
+`gradient.<name>` of the first step, clipped, and `weight.<name>` at the end. It imports nothing of this project, and
+asks no hub.
 """
 
 # mypy: disable-error-code="import-not-found"
