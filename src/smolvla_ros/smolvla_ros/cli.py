@@ -12,6 +12,8 @@ COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "b
 
 def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
+    from smolvla_ros.bags.errors import BagError
+    from smolvla_ros.conversion.episode import StorageFull
     from smolvla_ros.data.errors import DatasetError
     from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
     from smolvla_ros.runtime.description import DescriptionError
@@ -22,6 +24,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
 
     return (
         ArgumentError,
+        BagError,
         DatasetError,
         DescriptionError,
         NodeStartError,
@@ -29,6 +32,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
         ReportMissing,
         RosMissing,
         SessionError,
+        StorageFull,
         TrainingError,
         *CONFIGURATION_ERRORS,
     )

@@ -20,7 +20,7 @@ ROOT = "rosbag2_bagfile_information"
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bag's file holds. start_ns, end_ns: of the first and last message, 0 without any. counts: topic -> messages."""
+    """What a bag's file holds. start_ns, end_ns: of the first and last message, 0 without any. counts: by topic."""
 
     file: str
     start_ns: int

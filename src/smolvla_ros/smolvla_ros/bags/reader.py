@@ -1,7 +1,7 @@
 """Bags that this project's recorder or `ros2 bag record` made: MCAP or sqlite3, one file or several, no ROS needed.
 
-    with open_bag(path) as bag:
-        for topic, received_ns, data in bag.messages(["/joint_states"]): ...
+with open_bag(path) as bag:
+    for topic, received_ns, data in bag.messages(["/joint_states"]): ...
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Bag:
         self.types = {connection.topic: connection.msgtype for connection in reader.connections}
         self.counts = {topic: info.msgcount for topic, info in reader.topics.items()}
         self.start_ns, self.messages_held = int(reader.start_time), int(reader.message_count)
+        self.duration_s = reader.duration / 1e9
 
     def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, bytes]]:
         """Topic, time of arrival in ns, serialized message, in the order of arrival. Raises BagError: damaged."""

@@ -81,9 +81,9 @@ def repair_bag(folder: Path) -> Repaired:
     """Makes a bag of one MCAP file whole, in place. Raises BagError where nothing can be read, OSError of the disk."""
     files = sorted(folder.glob("*.mcap")) if folder.is_dir() else []
     if len(files) != 1:
-        found = f"{len(files)} of them" if folder.is_dir() else "no such folder"
+        there = f"{len(files)} of them" if folder.is_dir() else "no such folder"
         remedy = "for bags of several files or of sqlite3 use ros2 bag reindex"
-        raise mismatch(folder, "a folder with one .mcap file", found, remedy)
+        raise mismatch(folder, "a folder with one .mcap file", there, remedy)
     path = files[0]
     size = path.stat().st_size
     with path.open("r+b") as stream:
@@ -224,7 +224,8 @@ def _ending(found: _Found) -> bytes:
 
 
 def _contents(file: str, found: _Found) -> Contents:
-    topics, counts = [], {}
+    topics: list[Topic] = []
+    counts: dict[str, int] = {}
     for number, channel in found.channels.items():
         schema = found.schemas.get(channel.schema_id)
         qos = yaml.safe_load(channel.metadata.get("offered_qos_profiles") or "[]")

@@ -1,7 +1,7 @@
 """A bag while it is recorded: rosbag2's MCAP storage, whole up to the last flush whatever ends the process.
 
-Messages gather in a chunk; `flush` closes it and hands it to the operating system. A chunk names its types and topics and
-has a checksum, so what has been flushed can be read and indexed without what was to follow (see repair).
+Messages gather in a chunk; `flush` closes it and hands it to the operating system. Types and topics stand before their
+first message, and a chunk has a checksum: what has been flushed can be read without what was to follow (see repair).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PROFILE = "ros2"
 
 
 class BagWriter:
-    """Of one thread. `bytes` is what has been handed over; disks that fail raise OSError from write, flush and close."""
+    """Of one thread. `bytes` is what has been handed over. A disk that fails raises OSError from every method."""
 
     def __init__(self, folder: Path, notes: Mapping[str, str]) -> None:
         """Makes the folder. Raises BagError where there is one already."""

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from smolvla_ros.data.commit import append
 from smolvla_ros.data.embodiment_file import save_embodiment
@@ -71,6 +72,18 @@ def pending_parts(root: Path) -> list[int]:
         int(folder.name.removeprefix("episode-")) for folder in (root / PARTS_FOLDER).glob("episode-" + "[0-9]" * 6)
     )
     return sorted(index for index in found if index >= total)
+
+
+def part_notes(root: Path, index: int) -> dict[str, Any]:
+    """What was noted of an episode that is written and not committed. Raises DatasetError."""
+    return dict(read_part_folder(_folder(root, index), read_info(root)).notes)
+
+
+def close_up_parts(root: Path) -> None:
+    """Renumbers the parts so that none is missing between them: those that never came are left out."""
+    for place, index in enumerate(pending_parts(root), start=read_info(root).total_episodes):
+        if place != index:
+            _folder(root, index).rename(_folder(root, place))
 
 
 def commit_parts(root: Path) -> Info:

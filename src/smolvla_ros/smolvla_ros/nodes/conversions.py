@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import cv2
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMsg
 from builtin_interfaces.msg import Time as TimeMsg
@@ -13,14 +12,11 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from smolvla_msgs.msg import JointPositions, SceneState
+from smolvla_ros.bags.images import compressed_image, raw_image
 from smolvla_ros.execution.trajectory import Trajectory
 from smolvla_ros.policies.interface import ObjectPose
 
 NANOSECONDS = 1_000_000_000
-
-
-class ImageError(ValueError):
-    """An image that cannot be read. The message says what was expected and what was found."""
 
 
 def seconds(stamp: TimeMsg | DurationMsg) -> float:
@@ -75,18 +71,8 @@ def trajectory_message(trajectory: Trajectory, names: Sequence[str]) -> JointTra
 def image_array(message: Image | CompressedImage) -> np.ndarray:
     """(height, width, 3) uint8 RGB. Raises ImageError."""
     if isinstance(message, CompressedImage):
-        coded = np.frombuffer(message.data, dtype=np.uint8)
-        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR) if len(coded) else None
-        if decoded is None:
-            raise ImageError(f"expected a JPEG or PNG, found {len(message.data)} bytes of '{message.format}'")
-        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    if message.encoding not in ("rgb8", "bgr8"):
-        raise ImageError(f"expected encoding rgb8 or bgr8, found '{message.encoding}'")
-    if len(message.data) != message.height * message.step or message.step < 3 * message.width:
-        raise ImageError(f"expected {message.height} rows of {message.step} bytes, found {len(message.data)} bytes")
-    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
-    return pixels if message.encoding == "rgb8" else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        return compressed_image(message.data, message.format)
+    return raw_image(message.height, message.width, message.encoding, message.step, message.data)
 
 
 def object_poses(message: SceneState) -> dict[str, ObjectPose]:

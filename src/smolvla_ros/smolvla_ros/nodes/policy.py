@@ -19,9 +19,9 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, LatencySplit, SceneState
+from smolvla_ros.bags.errors import ImageError
 from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
 from smolvla_ros.nodes.conversions import (
-    ImageError,
     diagnostics_message,
     duration_message,
     image_array,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image, JointState
+from smolvla_ros.bags.errors import ImageError
 from smolvla_ros.execution.trajectory import Trajectory
 from smolvla_ros.nodes.conversions import (
-    ImageError,
     duration_message,
     image_array,
     joint_positions,

@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 SUBCOMMANDS = (
+    "convert",
     "info",
     "check",
     "view",
@@ -14,6 +15,7 @@ SUBCOMMANDS = (
     "trim",
     "delete",
     "repair",
+    "repair_bag",
     "convert_version",
     "annotate",
     "rename_cameras",
