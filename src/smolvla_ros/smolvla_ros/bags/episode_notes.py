@@ -1,8 +1,8 @@
 """What is known of an episode besides its messages. It is kept three times.
 
-In the bag's file from its first byte on (an MCAP metadata record), since a recording may end at any moment; on a latched
-topic, so that whoever plays the bag sees it; and in metadata.yaml, which alone is rewritten when the operator labels an
-episode afterwards.
+In the bag's file from its first byte on (an MCAP metadata record), since a recording may end at any moment; on a
+latched topic, so that whoever plays the bag sees it; and in metadata.yaml, which alone is rewritten when the operator
+labels an episode afterwards.
 """
 
 from __future__ import annotations

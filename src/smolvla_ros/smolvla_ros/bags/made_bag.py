@@ -87,9 +87,8 @@ def make_bag(
     notes = EpisodeNotes(instruction, embodiment.path.read_text(encoding="utf-8"), True)
     maker, names = BagMaker(folder, notes), embodiment.joint_names
     middle = (embodiment.lower_rad + embodiment.upper_rad) / 2
-    events: list[tuple[float, str, Camera | None]] = [
-        (float(t), "joints", None) for t in np.arange(0, duration_s, JOINT_PERIOD_S)
-    ]
+    events: list[tuple[float, str, Camera | None]] = []
+    events += [(float(t), "joints", None) for t in np.arange(0, duration_s, JOINT_PERIOD_S)]
     events += [(float(t), "command", None) for t in np.arange(0, duration_s, COMMAND_PERIOD_S)]
     for camera in embodiment.cameras:
         events += [(float(t), "image", camera) for t in np.arange(0.003, duration_s, 1 / camera.rate_hz)]

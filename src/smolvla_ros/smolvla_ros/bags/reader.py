@@ -16,6 +16,7 @@ from mcap.exceptions import McapError
 from mcap.reader import make_reader
 from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -83,7 +84,7 @@ class Bag:
             self._typestore = self._types()
         try:
             return self._typestore.deserialize_cdr(data, self.types[topic])
-        except (KeyError, ValueError, IndexError, TypesysError, AssertionError) as error:
+        except (KeyError, ValueError, IndexError, SerdeError, TypesysError) as error:
             where = f"{self.path}: {topic}"
             raise mismatch(where, f"a {self.types[topic]}", error or "other bytes", "leave the bag out") from None
 

@@ -87,8 +87,8 @@ def open_or_create(
     require_same_joints(info.features, robot)
     if info.version != V30 or (fps and info.fps != fps):
         raise DatasetError(
-            f"{root}: expected a dataset of {V30} at {fps or info.fps} frames a second, found {info.version} at {info.fps}; "
-            "name another folder"
+            f"{root}: expected a dataset of {V30} at {fps or info.fps} frames a second, found {info.version} "
+            f"at {info.fps}; name another folder"
         )
     return load_embodiment(saved) if saved.exists() else robot, info
 
