@@ -26,10 +26,12 @@ setup(
     install_requires=[
         "av",
         "matplotlib",
+        "mcap",
         "numpy",
         "opencv-python-headless",
         "pyarrow",
         "pyyaml",
+        "rosbags",
         "safetensors",
         "tokenizers",
         "torch",
@@ -51,6 +53,7 @@ setup(
         "console_scripts": [
             "smolvla = smolvla_ros.cli:main",
             "executor = smolvla_ros.nodes.executor:main",
+            "recorder = smolvla_ros.nodes.recorder:main",
             "policy = smolvla_ros.nodes.policy:main",
             "simulator = smolvla_ros.nodes.simulator:main",
         ]

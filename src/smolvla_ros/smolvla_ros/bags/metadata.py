@@ -86,6 +86,11 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def relabel(folder: Path, custom: Mapping[str, str]) -> None:
+    """Writes the operator's later words. Raises BagError, OSError."""
+    write_metadata(folder, {**read_metadata(folder), "custom_data": dict(custom)})
+
+
 def custom_data(metadata: Mapping[str, Any]) -> dict[str, str]:
     found = metadata.get("custom_data")
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}

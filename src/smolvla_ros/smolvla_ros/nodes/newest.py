@@ -15,7 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 
-class _NotSpun(CallbackGroup):
+class NotSpun(CallbackGroup):
     """Entities of this group are left alone by rclpy's executors."""
 
     def can_execute(self, entity: Any) -> bool:
@@ -33,7 +33,7 @@ class Newest:
 
     def __init__(self, node: Node, message_type: Any, topic: str) -> None:
         self._subscription = node.create_subscription(
-            message_type, topic, lambda _message: None, NEWEST, callback_group=_NotSpun()
+            message_type, topic, lambda _message: None, NEWEST, callback_group=NotSpun()
         )
         self._message: Any = None
 

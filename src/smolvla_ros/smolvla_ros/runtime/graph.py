@@ -51,6 +51,9 @@ ARGUMENTS = (
         "engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"
     ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
+    LaunchArgument(
+        "record", "false", "record each task into a bag, with images, chunks and requests", ("true", "false")
+    ),
     LaunchArgument("namespace", "", "namespace of all nodes"),
     LaunchArgument(
         "use_sim_time",
@@ -138,4 +141,6 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         )
     )
     nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
+    if arguments["record"] == "true":
+        nodes.append(node("smolvla_ros", "recorder", embodiment=embodiment, automatic=True))
     return nodes

@@ -8,9 +8,11 @@ from smolvla_ros.bags.made_bag import BEGIN_NS, BagMaker
 
 NOTES = EpisodeNotes("lift the cube", "robot_type: so100\n", None, "ümlaut: 'quoted'\nsecond line")
 MS = 1_000_000
+HEIGHT, WIDTH = 24, 32
+IMAGE_BYTES = HEIGHT * WIDTH * 3
 
 
-def picture(value: int, height: int = 24, width: int = 32) -> np.ndarray:
+def picture(value: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from filled_bag import NOTES, filled
+from filled_bag import IMAGE_BYTES, NOTES, filled
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 from smolvla_ros.bags.errors import BagError
@@ -42,8 +42,9 @@ def test_a_repaired_bag_has_all_that_was_flushed_and_its_notes(tmp_path: Path) -
 def test_a_cut_at_any_byte_leaves_a_bag_that_can_be_repaired_and_never_a_wrong_message(tmp_path: Path) -> None:
     whole = cut_bag(tmp_path / "cut")
     data = next(whole.glob("*.mcap")).read_bytes()
+    first_chunk_ends = data.index(bytes([1]) * IMAGE_BYTES) + IMAGE_BYTES
     counts = set()
-    for number, size in enumerate(range(len(data), len(data) * 2 // 5, -97)):
+    for number, size in enumerate(range(len(data), first_chunk_ends, -97)):
         folder = tmp_path / f"at_{number}"
         shutil.copytree(whole, folder)
         next(folder.glob("*.mcap")).write_bytes(data[:size])
