@@ -1,7 +1,7 @@
 """The recorder node: episodes into bags, by the action `record_episode` or by services, or by itself while tasks run.
 
-What is recorded, and when an episode begins and ends, is decided in smolvla_ros.recording; messages pass through here as
-they came from the wire.
+What is recorded, and when an episode begins and ends, is decided in smolvla_ros.recording; messages pass through here
+as they came from the wire.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ PARAMETERS = (
     Parameter(
         "max_age",
         DEFAULTS.max_age_s,
-        "s; a topic without a newer message keeps an episode from beginning",
+        "s; no episode begins while a topic has no newer message",
         (0.05, 60.0),
     ),
     Parameter(
-        "stale_limit", DEFAULTS.stale_limit_s, "s; a topic that stays away for longer ends the episode", (0.1, 600.0)
+        "stale_limit", DEFAULTS.stale_limit_s, "s; a topic that stays away longer ends the episode", (0.1, 600.0)
     ),
     Parameter("min_free", DEFAULTS.min_free_bytes / GIB, "GiB of disk that are left free", (0.0, 10000.0)),
 )
@@ -83,15 +83,14 @@ class RecorderNode(ManagedNode):
         self._wanted = recorded_topics(self._embodiment, settings["image_transport"])
         self._episode = self.create_publisher(String, episode_notes.TOPIC, LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
-        described = {
-            self._full_name(topic.name): _described(self._full_name(topic.name), topic) for topic in self._wanted
-        }
+        named = {self._full_name(topic.name): topic for topic in self._wanted}
+        described = {name: _described(name, topic) for name, topic in named.items()}
         episode = self._full_name(episode_notes.TOPIC)
         described[episode] = topic_of(episode, episode_notes.MESSAGE_TYPE, (qos_profile(1, True, latched=True),))
         self._core = EpisodeRecorder(
             described,
-            {self._full_name(topic.name) for topic in self._wanted if topic.required},
-            {self._full_name(topic.name) for topic in self._wanted if topic.latched},
+            {name for name, topic in named.items() if topic.required},
+            {name for name, topic in named.items() if topic.latched},
             episode,
             self._embodiment.path.read_text(encoding="utf-8"),
             RecorderSettings(

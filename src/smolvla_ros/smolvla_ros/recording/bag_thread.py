@@ -21,7 +21,7 @@ MOST_WAITING_BYTES = 256 * 2**20
 
 
 class BagThread:
-    """failure: what the disk said, once it has failed; then nothing more is taken and what was flushed has been kept."""
+    """failure: what the disk said, once it has failed: then nothing more is taken, and what was flushed is kept."""
 
     def __init__(self, folder: Path, notes: Mapping[str, str], topics: Sequence[Topic]) -> None:
         """Raises BagError, OSError."""

@@ -232,6 +232,6 @@ class EpisodeRecorder:
     def _no_room(self) -> str:
         expected, found = self._settings.min_free_bytes / 2**30, self.free_bytes / 2**30
         return (
-            f"{self._settings.folder}: expected {expected:.1f} GiB of free disk, found {found:.1f}; make room, or record "
-            "elsewhere"
+            f"{self._settings.folder}: expected {expected:.1f} GiB of free disk, found {found:.1f}; make room, or "
+            "record elsewhere"
         )

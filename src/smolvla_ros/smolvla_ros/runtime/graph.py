@@ -51,9 +51,7 @@ ARGUMENTS = (
         "engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"
     ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
-    LaunchArgument(
-        "record", "false", "record each task into a bag, with images, chunks and requests", ("true", "false")
-    ),
+    LaunchArgument("record", "false", "record each task into a bag, with images and chunks", ("true", "false")),
     LaunchArgument("namespace", "", "namespace of all nodes"),
     LaunchArgument(
         "use_sim_time",
