@@ -50,10 +50,15 @@ def recording_of(bag: Bag, embodiment: Embodiment, fps: int, task: str = "") -> 
     notes = bag.notes
     return Recording(
         task=task or (notes.instruction if notes else "") or read.instruction,
-        values={ACTION: ValueStream(steps, goals.astype(np.float32)), STATE: state},
+        values={ACTION: _held(steps, int(told[-1]), goals.astype(np.float32)), STATE: state},
         images=images,
         notes={} if notes is None else {"success": notes.succeeded, "note": notes.note},
     )
+
+
+def _held(steps: np.ndarray, end_ns: int, goals: np.ndarray) -> ValueStream:
+    """The last goal holds to the end, so that the clock of these streams is the one that the goals are of."""
+    return ValueStream(np.append(steps, max(end_ns, int(steps[-1]))), np.concatenate([goals, goals[-1:]]))
 
 
 class _Read:

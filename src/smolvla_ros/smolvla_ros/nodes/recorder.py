@@ -89,7 +89,7 @@ class RecorderNode(ManagedNode):
         described[episode] = topic_of(episode, episode_notes.MESSAGE_TYPE, (qos_profile(1, True, latched=True),))
         self._core = EpisodeRecorder(
             described,
-            {name for name, topic in named.items() if topic.required},
+            [name for name, topic in named.items() if topic.required],
             {name for name, topic in named.items() if topic.latched},
             episode,
             self._embodiment.path.read_text(encoding="utf-8"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -73,7 +73,7 @@ class EpisodeRecorder:
     def __init__(
         self,
         topics: Mapping[str, Topic],
-        required: set[str],
+        required: Sequence[str],
         latched: set[str],
         episode_topic: str,
         embodiment_text: str,

@@ -20,7 +20,7 @@ def test_points_are_joined_by_straight_lines_and_the_last_is_held() -> None:
 
 
 def test_the_goal_is_what_the_arm_was_told_to_be_one_step_later() -> None:
-    assert told([command(0, [0, 100], [0.0, 1.0])], [0, 50], ahead_ms=33) == [0.33, 0.83]
+    np.testing.assert_allclose(told([command(0, [0, 100], [0.0, 1.0])], [0, 50], ahead_ms=33), [0.33, 0.83])
 
 
 def test_velocities_make_cubics_as_in_the_controller() -> None:
@@ -31,7 +31,7 @@ def test_velocities_make_cubics_as_in_the_controller() -> None:
 
 def test_a_trajectory_that_has_not_come_yet_is_not_known() -> None:
     commands = [command(0, [0, 100], [0.0, 1.0]), command(60, [60, 160], [5.0, 5.0])]
-    assert told(commands, [50, 59, 60], ahead_ms=30) == [0.8, 0.89, 5.0]
+    np.testing.assert_allclose(told(commands, [50, 59, 60], ahead_ms=30), [0.8, 0.89, 5.0])
 
 
 def test_a_trajectory_that_begins_later_is_gone_to_from_where_the_arm_was_told_to_be() -> None:

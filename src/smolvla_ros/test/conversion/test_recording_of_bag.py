@@ -29,14 +29,12 @@ def test_state_and_action_are_in_lerobots_units_and_the_action_is_the_next_steps
     episode = episode_of(read(make(), robot), FPS, 0.1)
     state = episode.columns["observation.state"]
     middle = (robot.lower_rad + robot.upper_rad) / 2
-    begin_s = 0.01  # the cameras' first pictures come 3 ms after the first joint state
     expected = LeRobotUnits(robot).from_radians(np.stack([swing(middle, k / FPS) for k in range(episode.frames)]))
     assert state.dtype == np.float32
     np.testing.assert_allclose(state, expected, atol=1.2)
     sooner = np.abs(episode.columns["action"] - state)
     later = np.abs(episode.columns["action"][:-1] - state[1:])
     assert later.mean() < 0.2 * sooner.mean()
-    assert begin_s < 1 / FPS
 
 
 def test_pictures_are_those_of_the_bag_to_the_bit(make: Callable[..., Path], robot: Embodiment) -> None:
@@ -102,7 +100,7 @@ def test_another_robots_bag_is_refused_with_both_sides(tmp_path: Path, robot: Em
     fill(maker, robot)
     maker.joint_state(BEGIN_NS + NANOSECONDS // 5, ("panda_joint1",), np.zeros(1))
     maker.close()
-    with pytest.raises(BagError, match="expected joints shoulder_pan.*found panda_joint1; give the embodiment file"):
+    with pytest.raises(BagError, match=r"expected joints shoulder_pan.*found panda_joint1; give the embodiment file"):
         read(tmp_path / "bag", robot)
     maker = BagMaker(tmp_path / "other", EpisodeNotes("lift"))
     maker.joint_state(BEGIN_NS, robot.joint_names, robot.home_rad)

@@ -34,7 +34,7 @@ class Robot:
         self.now, self.announced = BEGIN, list[EpisodeNotes]()
         self.recorder = EpisodeRecorder(
             TOPICS,
-            {"/camera", "/joints"},
+            ("/camera", "/joints"),
             {"/description"},
             "/recorder/episode",
             "robot_type: so100\n",
