@@ -267,18 +267,24 @@ class RecorderNode(ManagedNode):
         return f"kept {ended.folder}: {ended.duration_s:.1f} s, {ended.messages} messages, {ended.dropped} lost"
 
     def _discard(self, _request: Any, response: Any) -> Any:
-        return self._answer(response, self._discard_and_tell)
+        def discard() -> str:
+            newest = self._core.newest
+            if ended := self._core.discard():
+                self._close(ended)
+            return "discarded" if ended else f"removed {newest}"
 
-    def _discard_and_tell(self) -> str:
-        newest = self._core.newest
-        if ended := self._core.discard():
-            self._close(ended)
-        return "discarded" if ended else f"removed {newest}"
+        return self._answer(response, discard)
 
     def _rerecord(self, _request: Any, response: Any) -> Any:
         """Removes the episode under way, or the newest, and begins it again."""
+
+        def discard() -> str:
+            if ended := self._core.discard_for_another(self._now_ns()):
+                self._close(ended)
+            return ""
+
         instruction = self._core.instruction
-        self._answer(response, self._discard_and_tell)
+        self._answer(response, discard)
         return self._begin(instruction, response) if response.success else response
 
     def _label(self, request: Any, response: Any) -> Any:

@@ -130,16 +130,7 @@ class EpisodeRecorder:
         """The folder of the bag. time_limit_s 0: none. Raises NotReady, BagError, OSError."""
         if self._bag is not None:
             raise NotReady(f"expected no episode under way, found {self._bag.folder}; stop or discard it first")
-        if not instruction.strip():
-            raise NotReady("expected an instruction, found none; say what is done in this episode")
-        if stale := self.stale(now_ns):
-            raise NotReady(
-                f"expected messages of the last {self._settings.max_age_s:g} s on every topic of the embodiment file; "
-                f"{'; '.join(stale)}; start what publishes there"
-            )
-        self.free_bytes = self._look_at_disk()
-        if self.free_bytes < self._settings.min_free_bytes:
-            raise NotReady(self._no_room())
+        self._require_ready(instruction, now_ns)
         notes = EpisodeNotes(instruction, self._embodiment, None, note)
         self._bag = BagThread(self._new_folder(now_ns), notes.to_texts(), tuple(self._topics.values()))
         self._notes, self._begun_ns, self._limit_s = notes, now_ns, time_limit_s
@@ -153,6 +144,18 @@ class EpisodeRecorder:
                 self._bag.put(topic, arrival_ns, data)
         self._lead.clear()
         return self._bag.folder
+
+    def _require_ready(self, instruction: str, now_ns: int) -> None:
+        if not instruction.strip():
+            raise NotReady("expected an instruction, found none; say what is done in this episode")
+        if stale := self.stale(now_ns):
+            raise NotReady(
+                f"expected messages of the last {self._settings.max_age_s:g} s on every topic of the embodiment file; "
+                f"{'; '.join(stale)}; start what publishes there"
+            )
+        self.free_bytes = self._look_at_disk()
+        if self.free_bytes < self._settings.min_free_bytes:
+            raise NotReady(self._no_room())
 
     def tick(self, now_ns: int) -> EndedEpisode | None:
         """Ends the episode where it is time to."""
@@ -183,6 +186,11 @@ class EpisodeRecorder:
         shutil.rmtree(self.newest)
         self.newest = None
         return None
+
+    def discard_for_another(self, now_ns: int) -> EndedEpisode | None:
+        """Discards, where an episode can begin at once. Raises NotReady before anything is removed."""
+        self._require_ready(self.instruction, now_ns)
+        return self.discard()
 
     def label(self, succeeded: bool, note: str) -> Path:
         """The operator's word on the episode under way, or on the newest. Raises NotReady, BagError, OSError."""

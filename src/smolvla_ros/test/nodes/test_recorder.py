@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import Graph
 from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
@@ -32,7 +31,7 @@ RATE_HZ = 30
 class Cameras:
     """Both cameras and the joint states, each with sensor QoS; image k has the value k."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Any) -> None:
         self._graph, self.published, self.silent = graph, 0, ""
         node = graph.node
         self._images = {
@@ -63,24 +62,30 @@ class Cameras:
         self._state.publish(ExecutorState(mode=self.mode, instruction="stack the cubes", policy="scripted"))
         self.published += 1
 
+    def wait_until_heard(self) -> None:
+        """The recorder has found all of it."""
+        publishers = [*self._images.values(), self._joints, self._state]
+        self._graph.wait(lambda: all(publisher.get_subscription_count() for publisher in publishers))
+        self.wait_for(20)
+
     def wait_for(self, more: int) -> None:
         until = self.published + more
         self._graph.wait(lambda: self.published >= until)
 
 
 @pytest.fixture
-def cameras(graph: Graph) -> Cameras:
+def cameras(graph: Any) -> Cameras:
     graph.start("recorder", autostart=True, folder=str(graph.folder / "bags"), min_free=0.01)
     cameras = Cameras(graph)
-    cameras.wait_for(5)
+    cameras.wait_until_heard()
     return cameras
 
 
-def trigger(graph: Graph, name: str) -> Trigger.Response:
+def trigger(graph: Any, name: str) -> Trigger.Response:
     return graph.call(Trigger, f"recorder/{name}", Trigger.Request())
 
 
-def bags(graph: Graph) -> list[Path]:
+def bags(graph: Any) -> list[Path]:
     return sorted((graph.folder / "bags").glob("episode_*"))
 
 
@@ -89,11 +94,11 @@ def values(bag_path: Path, camera: str) -> list[int]:
         return [int(bag.unpack(t, data).data[0]) for t, _, data in bag.messages([f"/{camera}/image_raw"])]
 
 
-def started(graph: Graph, cameras: Cameras) -> None:
+def started(graph: Any, cameras: Cameras) -> None:
     graph.wait(lambda: trigger(graph, "start").success)
 
 
-def test_services_start_stop_label_rerecord_and_discard(graph: Graph, cameras: Cameras) -> None:
+def test_services_start_stop_label_rerecord_and_discard(graph: Any, cameras: Cameras) -> None:
     assert "expected an episode under way" in trigger(graph, "stop").message
     started(graph, cameras)
     cameras.wait_for(15)
@@ -114,6 +119,7 @@ def test_services_start_stop_label_rerecord_and_discard(graph: Graph, cameras: C
         assert (bag.notes.instruction, bag.notes.succeeded, bag.notes.note) == ("stack the cubes", True, "ok")
         assert bag.notes.embodiment == ROBOT.path.read_text()
     graph.wait(lambda: cameras.notes and cameras.notes[-1]["success"] == "true")
+    cameras.wait_for(3)
     assert trigger(graph, "rerecord").message == "recording: stack the cubes"
     assert len(bags(graph)) == 1
     assert bags(graph) != [bag_path] or not (bag_path / "metadata.yaml").exists()
@@ -121,7 +127,7 @@ def test_services_start_stop_label_rerecord_and_discard(graph: Graph, cameras: C
     assert bags(graph) == []
 
 
-def test_killed_in_the_middle_it_leaves_all_but_the_last_second(graph: Graph, cameras: Cameras) -> None:
+def test_killed_in_the_middle_it_leaves_all_but_the_last_second(graph: Any, cameras: Cameras) -> None:
     started(graph, cameras)
     cameras.wait_for(45)
     graph.stop("recorder", signal.SIGKILL)
@@ -139,9 +145,7 @@ def test_killed_in_the_middle_it_leaves_all_but_the_last_second(graph: Graph, ca
         assert bag.notes.instruction == "stack the cubes"
 
 
-def test_the_action_names_the_topic_that_is_not_fresh_and_ends_by_its_time_limit(
-    graph: Graph, cameras: Cameras
-) -> None:
+def test_the_action_names_the_topic_that_is_not_fresh_and_ends_by_its_time_limit(graph: Any, cameras: Cameras) -> None:
     client = ActionClient(graph.node, RecordEpisode, "recorder/record_episode")
     graph.wait(client.server_is_ready)
     cameras.silent = "wrist"
@@ -163,7 +167,7 @@ def test_the_action_names_the_topic_that_is_not_fresh_and_ends_by_its_time_limit
     client.destroy()
 
 
-def record(graph: Graph, client: ActionClient, goal: RecordEpisode.Goal) -> RecordEpisode.Result:
+def record(graph: Any, client: ActionClient, goal: RecordEpisode.Goal) -> RecordEpisode.Result:
     sent = client.send_goal_async(goal)
     graph.wait(sent.done)
     ended = sent.result().get_result_async()
@@ -171,10 +175,10 @@ def record(graph: Graph, client: ActionClient, goal: RecordEpisode.Goal) -> Reco
     return ended.result().result
 
 
-def test_by_itself_it_records_what_the_executor_does(graph: Graph) -> None:
+def test_by_itself_it_records_what_the_executor_does(graph: Any) -> None:
     graph.start("recorder", autostart=True, folder=str(graph.folder / "bags"), min_free=0.01, automatic=True)
     cameras = Cameras(graph)
-    cameras.wait_for(20)
+    cameras.wait_until_heard()
     cameras.mode = ExecutorState.MODE_RUNNING
     graph.wait(lambda: bags(graph))
     cameras.wait_for(10)

@@ -142,6 +142,19 @@ def test_discard_removes_the_episode_under_way_or_else_the_newest(robot: Robot) 
         robot.recorder.discard()
 
 
+def test_an_episode_is_discarded_for_another_only_where_another_can_begin(robot: Robot) -> None:
+    robot.run(1)
+    folder = robot.start()
+    robot.recorder.stop()
+    robot.run(80, without="/camera")
+    with pytest.raises(NotReady, match="/camera: the newest"):
+        robot.recorder.discard_for_another(robot.now)
+    assert folder.exists()
+    robot.run(1)
+    robot.recorder.discard_for_another(robot.now)
+    assert not folder.exists()
+
+
 def test_the_time_limit_and_a_topic_that_stays_away_end_an_episode_and_keep_it(robot: Robot) -> None:
     robot.run(1)
     robot.start(limit_s=0.25)
