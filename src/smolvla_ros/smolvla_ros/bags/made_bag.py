@@ -81,7 +81,12 @@ class BagMaker:
 
 
 def make_bag(
-    folder: Path, embodiment: Embodiment, duration_s: float, jpeg: bool = False, instruction: str = "lift the cube"
+    folder: Path,
+    embodiment: Embodiment,
+    duration_s: float,
+    jpeg: bool = False,
+    instruction: str = "lift the cube",
+    begin_ns: int = BEGIN_NS,
 ) -> None:
     """An arm that swings before cameras that see something move, with the embodiment's names, sizes and rates."""
     notes = EpisodeNotes(instruction, embodiment.path.read_text(encoding="utf-8"), True)
@@ -96,7 +101,7 @@ def make_bag(
         camera.name: _background(camera.height, camera.width, i) for i, camera in enumerate(embodiment.cameras)
     }
     for time_s, kind, eye in sorted(events, key=lambda event: event[0]):
-        stamp_ns = BEGIN_NS + round(time_s * NANOSECONDS)
+        stamp_ns = begin_ns + round(time_s * NANOSECONDS)
         if eye is not None:
             maker.image(eye.topic, stamp_ns, _picture(background[eye.name], time_s), jpeg)
         elif kind == "joints":

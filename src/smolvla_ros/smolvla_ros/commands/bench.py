@@ -10,6 +10,7 @@ from smolvla_ros.runtime.report import table, write_report
 
 # name of the report -> module with `rows(peer)`: one dict a row; `peer` is a python with lerobot installed, or None
 BENCHES = {
+    "data": "smolvla_ros.runtime.data_bench",
     "bus": "so100_hardware.bench",
     "faults": "so100_hardware.fault_campaign.campaign",
     "model": "smolvla_ros.engines.bench",

@@ -59,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
         say(f"task: {instruction}")
         try:
             outcome = give_task(session, instruction, options.time_limit)
+            if arguments["record"] == "true" and outcome.judged is not None:
+                session.operator.listen(SETTLE_S)  # the recorder closes the bag
+                say(f"recorded {session.operator.label_episode(outcome.judged, outcome.message)}")
         except NodeDied as death:
             return hold_after(session, death, recording)
     return report(options, outcome, recording, session)

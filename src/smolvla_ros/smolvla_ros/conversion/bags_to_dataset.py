@@ -43,6 +43,7 @@ class BagFacts:
     embodiment: str
     succeeded: bool | None
     duration_s: float
+    messages: int
 
 
 def look_at(path: Path) -> BagFacts:
@@ -55,6 +56,7 @@ def look_at(path: Path) -> BagFacts:
             notes.embodiment if notes else "",
             notes.succeeded if notes else None,
             bag.duration_s,
+            bag.messages_held,
         )
 
 

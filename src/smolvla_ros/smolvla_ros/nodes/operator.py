@@ -14,10 +14,11 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
+from std_srvs.srv import Trigger
 
-from smolvla_msgs.action import RunTask
+from smolvla_msgs.action import RecordEpisode, RunTask
 from smolvla_msgs.msg import ActionChunk, ExecutorState, SceneState
-from smolvla_msgs.srv import EvaluateTask, FinishTask, ResetScene
+from smolvla_msgs.srv import EvaluateTask, FinishTask, LabelEpisode, ResetScene
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.nodes.conversions import duration_message, joint_positions, object_poses, rows_array, seconds
 from smolvla_ros.runtime.errors import OperatorError
@@ -59,9 +60,15 @@ class Operator(Node):
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         self.create_subscription(ExecutorState, "executor/state", self._on_state, QoSProfile(depth=10))
         self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
-        for camera in embodiment.cameras:
+        self._images = [
             self.create_subscription(Image, camera.topic.lstrip("/"), self._on_image, qos_profile_sensor_data)
+            for camera in embodiment.cameras
+        ]
         self._run_task = ActionClient(self, RunTask, "executor/run_task")
+        self._record = ActionClient(self, RecordEpisode, "recorder/record_episode")
+        self._stop_recording = self.create_client(Trigger, "recorder/stop")
+        self._label = self.create_client(LabelEpisode, "recorder/label_episode")
+        self._recorded: Any = None
         self._finish = self.create_client(FinishTask, "executor/finish_task")
         self._reset = self.create_client(ResetScene, "simulator/reset")
         self._evaluate = self.create_client(EvaluateTask, "simulator/evaluate_task")
@@ -155,6 +162,34 @@ class Operator(Node):
             chunks=result.chunks,
             rows_executed=result.rows_executed,
         )
+
+    def stop_listening_to_images(self) -> None:
+        """Once the graph is up: they cost more than all else that is heard here."""
+        for subscription in self._images:
+            self.destroy_subscription(subscription)
+
+    def begin_recording(self, instruction: str) -> None:
+        """Raises OperatorError."""
+        name = "/recorder/record_episode"
+        if not self._record.wait_for_server(10.0):
+            raise OperatorError(f"{name} is not there: start the graph with record:=true")
+        handle = self._wait(self._record.send_goal_async(RecordEpisode.Goal(instruction=instruction)), 10.0, name)
+        if not handle.accepted:
+            raise OperatorError(f"{name} refused the goal: see the recorder's log")
+        self._recorded = handle.get_result_async()
+
+    def end_recording(self) -> RecordEpisode.Result:
+        """Raises OperatorError."""
+        self._wait(self._stop_recording.call_async(Trigger.Request()), 60.0, "/recorder/stop")
+        result = self._wait(self._recorded, 10.0, "/recorder/record_episode").result
+        if not result.bag_path:
+            raise OperatorError(f"/recorder/record_episode: {result.message}")
+        return result
+
+    def label_episode(self, succeeded: bool, note: str) -> str:
+        """What the recorder says. Raises OperatorError."""
+        request = LabelEpisode.Request(episode_succeeded=succeeded, note=note)
+        return str(self._wait(self._label.call_async(request), 10.0, "/recorder/label_episode").message)
 
     def _judge(self, instruction: str) -> bool | None:
         try:

@@ -52,6 +52,8 @@ ARGUMENTS = (
     ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
     LaunchArgument("record", "false", "record each task into a bag, with images and chunks", ("true", "false")),
+    LaunchArgument("record_folder", "recordings", "where the bags are written"),
+    LaunchArgument("record_images", "raw", "images in the bags", ("raw", "compressed")),
     LaunchArgument("namespace", "", "namespace of all nodes"),
     LaunchArgument(
         "use_sim_time",
@@ -140,5 +142,7 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
     )
     nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
     if arguments["record"] == "true":
-        nodes.append(node("smolvla_ros", "recorder", embodiment=embodiment, automatic=True))
+        folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
+        recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}
+        nodes.append(node("smolvla_ros", "recorder", **recorder))
     return nodes

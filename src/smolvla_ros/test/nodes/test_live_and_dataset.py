@@ -1,0 +1,127 @@
+"""What the policy node sees live is what the dataset of the same bag holds."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from smolvla_ros.bags.made_bag import make_bag
+from smolvla_ros.bags.reader import open_bag
+from smolvla_ros.bags.serialized import NANOSECONDS, stamp_ns
+from smolvla_ros.cli import main as smolvla
+from smolvla_ros.conversion.recording_of_bag import recording_of
+from smolvla_ros.data.alignment import clock
+from smolvla_ros.data.dataset import open_dataset
+from smolvla_ros.data.features import STATE
+from smolvla_ros.data.recorded_episode import RecordedEpisode
+from smolvla_ros.data.streams import Recording, episode_of
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.nodes.tap import interface
+from smolvla_ros.policies.interface import Observation
+from smolvla_ros.policies.smolvla import SmolVLAPolicy
+from smolvla_ros.units import LeRobotUnits
+
+from smolvla_msgs.msg import ActionChunk, ChunkRequest
+
+ROBOT = load_embodiment()
+FPS, STEP = 30, 9
+WORDS = "lift the cube"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    assert smolvla(["checkpoint", "init", str(folder)]) == 0
+    return folder
+
+
+def read(path: Path) -> tuple[Recording, RecordedEpisode]:
+    with open_bag(path) as bag:
+        recording = recording_of(bag, ROBOT, FPS)
+    return recording, episode_of(recording, FPS, 0.15)
+
+
+def observation(episode: RecordedEpisode, step: int) -> Observation:
+    """A dataset's frame as the policy is given it."""
+    images = {camera.name: next(islice(iter(episode.images[camera.feature]), step, None)) for camera in ROBOT.cameras}
+    positions = LeRobotUnits(ROBOT).to_radians(episode.columns[STATE][step].astype(np.float64))
+    return Observation(stamp_s=0.0, images=images, positions=positions, instruction=WORDS)
+
+
+def chunk_of_dataset(checkpoint: Path, episode: RecordedEpisode, step: int) -> np.ndarray:
+    return SmolVLAPolicy.from_checkpoint(checkpoint, ROBOT, engine="torch").infer(observation(episode, step)).positions
+
+
+def replay_until(graph: Any, path: Path, until_ns: int) -> ActionChunk:
+    """The policy node's answer after it was given the bag's own bytes up to a time."""
+    chunks: list[ActionChunk] = []
+    publishers = {}
+    requests = graph.node.create_publisher(ChunkRequest, "chunk_request", 5)
+    graph.node.create_subscription(ActionChunk, "action_chunk", chunks.append, 5)
+    with open_bag(path) as bag:
+        topics = [topic for topic in bag.types if topic == "/joint_states" or "image_raw" in topic]
+        messages = [(topic, data) for topic, _, data in bag.messages(topics) if stamp_ns(data) <= until_ns]
+        for topic in topics:
+            kind = interface(bag.types[topic])
+            publishers[topic] = graph.node.create_publisher(kind, topic, qos_profile_sensor_data)
+    everyone = [requests, *publishers.values()]
+    graph.wait(lambda: all(publisher.get_subscription_count() for publisher in everyone))
+    newest = {topic: stamp_ns(data) for topic, data in messages}
+    images = sorted(stamp for topic, stamp in newest.items() if "image_raw" in topic)
+
+    def answered() -> ActionChunk | None:
+        for topic, data in messages:
+            publishers[topic].publish(data)
+        graph._executor.spin_once(timeout_sec=0.05)
+        requests.publish(ChunkRequest(id=len(chunks) + 1, instruction=WORDS, reset=True))
+        graph.wait(lambda: True)
+        for chunk in chunks:
+            seen = sorted(stamp.sec * NANOSECONDS + stamp.nanosec for stamp in chunk.image_stamps)
+            if chunk.status == ActionChunk.STATUS_OK and seen == images:
+                return chunk
+        return None
+
+    return graph.wait(answered)
+
+
+@pytest.mark.parametrize("jpeg", [False, True])
+def test_a_bag_gives_the_same_chunk_to_the_bit_live_and_from_the_dataset(
+    graph: Any, checkpoint: Path, tmp_path: Path, jpeg: bool
+) -> None:
+    transport = "compressed" if jpeg else "raw"
+    graph.start(
+        "policy",
+        policy=str(checkpoint),
+        engine="torch",
+        image_transport=transport,
+        image_max_age=60.0,
+        joint_state_max_age=60.0,
+    )
+    make_bag(tmp_path / "bag", ROBOT, 0.5, jpeg, WORDS, time.time_ns() - NANOSECONDS)
+    recording, episode = read(tmp_path / "bag")
+    streams = {**recording.values, **recording.images}
+    steps = clock({name: stream.stamps_ns for name, stream in streams.items()}, FPS)
+    live = replay_until(graph, tmp_path / "bag", int(steps[STEP]))
+    rows = np.array([row.positions for row in live.positions])
+    np.testing.assert_array_equal(rows, chunk_of_dataset(checkpoint, episode, STEP))
+    assert np.abs(rows - chunk_of_dataset(checkpoint, episode, STEP + 1)).max() > 0
+
+
+def test_of_the_video_codec_the_dataset_loses_little_and_of_the_numbers_nothing(tmp_path: Path) -> None:
+    make_bag(tmp_path / "bag", ROBOT, 0.4)
+    words = ["dataset", "convert", str(tmp_path / "bag"), "--output", str(tmp_path / "set"), "--jobs", "1"]
+    assert smolvla(words) == 0
+    _, episode = read(tmp_path / "bag")
+    dataset = open_dataset(tmp_path / "set")
+    assert len(dataset) == episode.frames
+    for name in (STATE, "action"):
+        np.testing.assert_array_equal(dataset.column(name), episode.columns[name])
+    for camera in ROBOT.cameras:
+        for row, picture in enumerate(episode.images[camera.feature]):
+            kept = dataset.image(camera.feature, row).astype(float)
+            assert np.abs(kept - picture).mean() < 2.5
