@@ -1,4 +1,4 @@
-"""Index and metadata of a bag whose recording was cut off: by a kill, a full disk, a power cut.
+"""Index and metadata of a bag whose recording was cut off: by a kill or a full disk.
 
 The file keeps all records that are whole and gets the index that a regular end would have written. What lies behind the
 last whole record is cut away; damage with sound records behind it is not touched.

@@ -1,7 +1,7 @@
 """`smolvla bench data`: recording beside the running simulator, and bags to a dataset.
 
-record: the whole simulated graph and the recorder for RECORD_S seconds; `dropped` counts by the publishers' own sequence
-numbers, `realtime_factor` is the slower camera's achieved rate over its nominal one, `recorder_cpu` cores.
+record: the whole simulated graph and the recorder for RECORD_S seconds; `dropped` counts by the publishers' own
+sequence numbers, `realtime_factor` is the slower camera's achieved rate over its nominal one, `recorder_cpu` cores.
 convert: made bags of 640x480 pictures, one process a core; `cpu_realtime_factor` is seconds recorded over seconds of
 processor time spent on them, times the cores: what a host reaches that does nothing else.
 """

@@ -17,6 +17,15 @@ def test_the_simulated_graph_has_every_box_of_the_picture() -> None:
     assert names("hardware_type:=mujoco") == ["simulator", "so100_driver", "policy", "executor"]
 
 
+def test_the_recorder_is_there_on_request_and_records_each_task() -> None:
+    assert names("record:=true")[-1] == "recorder"
+    arguments = parse_arguments(["record:=true", "record_folder:=/data", "record_images:=compressed"])
+    recorder = graph(arguments, "<robot/>", "/dev/null")[-1]
+    assert recorder.parameters["automatic"] is True
+    assert recorder.parameters["folder"] == "/data"
+    assert recorder.parameters["image_transport"] == "compressed"
+
+
 def test_a_real_arm_needs_no_simulator() -> None:
     assert names("hardware_type:=real") == ["so100_driver", "policy", "executor"]
 
