@@ -32,7 +32,7 @@ def test_only_nodes_import_ros() -> None:
 
 
 def test_lower_layers_import_nothing_from_upper_ones() -> None:
-    """embodiment, units < model, execution, data, bags, recording, conversion, simulation, policies < runtime, commands, nodes."""
+    """embodiment, units < the folders below < runtime, commands, nodes."""
     upper = ("smolvla_ros.runtime", "smolvla_ros.commands", "smolvla_ros.nodes", "smolvla_ros.cli")
     for folder in ("model", "execution", "data", "bags", "recording", "conversion", "simulation", "policies"):
         for file in (ROOT / folder).rglob("*.py"):
