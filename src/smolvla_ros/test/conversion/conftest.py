@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ RATE_HZ = 30.0
 @pytest.fixture
 def robot(tmp_path: Path) -> Embodiment:
     """The SO-100 with small pictures."""
-    text = load_embodiment().path.read_text().replace("width: 640, height: 480", "width: 64, height: 48")
+    text = load_embodiment().path.read_text()
+    text = re.sub(r"height: \d+", "height: 48", re.sub(r"width: \d+", "width: 64", text))
     (tmp_path / "small.yaml").write_text(text)
     return load_embodiment(tmp_path / "small.yaml")
 
