@@ -10,12 +10,15 @@ from smolvla_ros.runtime.report import table, write_report
 
 # name of the report -> module with `rows(peer)`: one dict a row; `peer` is a python with lerobot installed, or None
 BENCHES = {
+    "async": "smolvla_ros.asynchronous_bench.bench",
     "data": "smolvla_ros.runtime.data_bench",
     "bus": "so100_hardware.bench",
     "faults": "so100_hardware.fault_campaign.campaign",
     "model": "smolvla_ros.engines.bench",
     "train": "smolvla_ros.training.bench",
 }
+# those whose `rows(peer, raw)` also keeps raw data and plots in reports/<name>/
+KEEPING_RAW = ("async",)
 NO_PEER = (
     "The peer's columns are empty: install lerobot 0.6.1 into an environment of its own and name its python "
     "(make bench PEER=/path/to/python)."
@@ -42,7 +45,8 @@ def bench(options: argparse.Namespace) -> int:
         print(f"\n{name}", flush=True)
         try:
             module = importlib.import_module(BENCHES[name])
-            rows = module.rows(options.peer)
+            raw = (options.reports / name,) if name in KEEPING_RAW else ()
+            rows = module.rows(options.peer, *raw)
         except RuntimeError as error:  # the peer's python, or what runs in it
             raise ArgumentError(f"bench {name}: {error}") from error
         print(table(rows))

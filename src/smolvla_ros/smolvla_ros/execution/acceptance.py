@@ -26,9 +26,17 @@ def check_inputs(chunk: ArrivedChunk, max_age_s: float) -> None:
 
 
 def acceptable_rows(
-    chunk: ArrivedChunk, now_s: float, measured: np.ndarray, limits: MotionLimits, settings: ExecutorSettings
+    chunk: ArrivedChunk,
+    now_s: float,
+    measured: np.ndarray,
+    limits: MotionLimits,
+    settings: ExecutorSettings,
+    from_arrival: bool = False,
 ) -> np.ndarray:
-    """The chunk's rows (rows, joints) in the limits' order. Raises ChunkRejected."""
+    """The chunk's rows (rows, joints) in the limits' order. Raises ChunkRejected.
+
+    from_arrival: the rows are executed from now on, not from the observation's stamp on.
+    """
     columns = joint_columns(limits.names, chunk.joint_names)
     check_rows(chunk.positions, chunk.step_s, limits)
     age_s = now_s - chunk.observation_s
@@ -39,6 +47,7 @@ def acceptable_rows(
             f"observation: expected at most {settings.observation_timeout_s:g} s old, found {age_s:.2f} s"
         )
     positions = np.asarray(chunk.positions, dtype=float)[:, columns]
-    first = min(max(0, int(np.floor(age_s / chunk.step_s)) + 1), len(positions) - 1)
+    past = 0 if from_arrival else max(0, int(np.floor(age_s / chunk.step_s)) + 1)
+    first = min(past, len(positions) - 1)
     check_jump(positions[first], measured, settings.max_jump_rad, limits)
     return positions

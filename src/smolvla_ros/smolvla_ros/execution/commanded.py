@@ -11,6 +11,8 @@ from smolvla_ros.execution.within_limits import LimitedMotion, motion_within
 # an arm at rest comes closer than this to where it was some time before, unless somebody else moved it
 TOLERANCE_RAD = 0.1
 SETTLE_S = 0.5
+# the last goal is sent more than once: topics lose messages
+GOAL_REPEATED_S = 0.2
 
 
 class CommandedMotion:
@@ -37,6 +39,18 @@ class CommandedMotion:
         if self._trajectory is None or (self._settled is not None and _apart(self._settled, measured)):
             return measured, np.zeros_like(measured)
         return self._trajectory.sample(now_s)
+
+    def at_rest_since(self, time_s: float) -> bool:
+        """Whether what was sent last had come to its end by then."""
+        return self._trajectory is None or self._trajectory.end_s <= time_s
+
+    def goal(self, now_s: float) -> np.ndarray | None:
+        """Position (joints,) for a controller that takes positions alone, and each only for now; None while nothing is
+        under way.
+        """
+        if self._trajectory is None or now_s > self._trajectory.end_s + GOAL_REPEATED_S:
+            return None
+        return self._trajectory.sample(now_s)[0]
 
     def follow(self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray) -> LimitedMotion:
         """Through rows (rows, joints) as near as the limits allow."""

@@ -21,9 +21,10 @@ from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
 from smolvla_ros.execution.joint_watch import JointWatch
 from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.mode import Holds, Mode
+from smolvla_ros.execution.pace import Pace, pace_for, pace_warning
 from smolvla_ros.execution.requests import Reason, RequestGate
 from smolvla_ros.execution.safety import MotionLimits
-from smolvla_ros.execution.settings import ExecutorSettings
+from smolvla_ros.execution.settings import SYNC, ExecutorSettings
 from smolvla_ros.execution.threshold import safe_threshold, starvation_warning
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.trajectory import Trajectory
@@ -33,6 +34,8 @@ SHORTEST_INTERVAL_S = 1e-3
 LONGEST_TICK_S = 2.0
 # fewer latencies say nothing: a policy's first chunk is often its slowest
 ENOUGH_LATENCIES = 5
+# images are a little older than the request
+OBSERVED_AT_REST_S = 0.1
 
 
 @dataclass
@@ -50,7 +53,7 @@ class ChunkExecutor:
         self.motion = CommandedMotion(self.limits)
         self.mode, self.reason, self.warning = Mode.IDLE, "no task", ""
         self.instruction, self.policy = "", ""
-        self.horizon, self.step_s = 0, 0.0
+        self.horizon, self.policy_step_s, self.pace = 0, 0.0, Pace()
         self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
         self.foreign_trajectories = self.clock_jumps = 0
         self._held_since_s: float | None = None
@@ -153,9 +156,9 @@ class ChunkExecutor:
         self.latency.add(now_s - chunk.observation_s)
         self.counts.chunks_received += 1
         self.counts.rows_late += late
-        self.horizon, self.step_s, self.policy = len(chunk.positions), chunk.step_s, chunk.policy
+        self.horizon, self.policy_step_s, self.policy = len(chunk.positions), chunk.step_s, chunk.policy
         self._policy_fault, self._new_rows = "", True
-        self._judge_latency()
+        self._judge_latency(now_s)
 
     def tick(self, now_s: float) -> Commands:
         """Moves on to now and says what to publish. Call it at a steady rate, faster than the chunks' rows."""
@@ -256,17 +259,47 @@ class ChunkExecutor:
         if self._measured is None:
             raise ChunkRejected("held: no joint state has come yet")
         check_task(chunk, self.instruction, self.gate.first_id)
-        positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings)
-        return self.timeline.land(chunk.observation_s, chunk.step_s, positions, now_s).late
+        from_arrival = self._rested_since(chunk.observation_s)
+        positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings, from_arrival)
+        if self.settings.mode == SYNC and self.settings.n_action_steps:
+            positions = positions[: self.settings.n_action_steps]
+        step_s = chunk.step_s * self.pace.slowdown
+        start_s = now_s + step_s if from_arrival else chunk.observation_s
+        return self.timeline.land(chunk.observation_s, step_s, positions, now_s, start_s).late
 
-    def _judge_latency(self) -> None:
-        """Whether chunks come soon enough that the arm need not stop between them, and when to ask for that."""
-        if len(self.latency) < ENOUGH_LATENCIES:
+    def _rested_since(self, observation_s: float) -> bool:
+        """Whether the arm has held since a policy looked: then none of the motion that it wants is past, however long
+        its answer took.
+        """
+        return not len(self.timeline) and self.motion.at_rest_since(observation_s + OBSERVED_AT_REST_S)
+
+    def _judge_latency(self, now_s: float) -> None:
+        """Whether chunks come soon enough that the arm need not stop between them, when to ask for that, and what to
+        do where they do not.
+        """
+        # the usual latency, not its high quantile: one late chunk is no reason to go slowly for a while
+        usual = self.latency.quantile_s(0.5), self.horizon, self.policy_step_s
+        synchronous = self.settings.mode == SYNC
+        pace = Pace() if synchronous else pace_for(*usual, self.settings.max_slowdown, self.pace)
+        if pace.slowdown != self.pace.slowdown:
+            self.timeline.stretch(now_s, pace.slowdown / self.pace.slowdown)
+        self.pace = pace
+        self.warning = "" if synchronous else self.warning
+        if synchronous or len(self.latency) < ENOUGH_LATENCIES:
             return
         timing = self._expected_latency_s, self.horizon, self.step_s
         if self.settings.auto_threshold:
             self.gate.threshold = safe_threshold(*timing)
-        self.warning = starvation_warning(*timing, self.gate.threshold)
+        self.warning = pace_warning(*usual, pace) or starvation_warning(*timing, self.gate.threshold)
+
+    @property
+    def step_s(self) -> float:
+        """Between rows as they are executed; 0 before the first chunk."""
+        return self.policy_step_s * self.pace.slowdown
+
+    @property
+    def _in_turns(self) -> bool:
+        return self.settings.mode == SYNC or self.pace.in_turns
 
     @property
     def _expected_latency_s(self) -> float:
@@ -298,6 +331,9 @@ class ChunkExecutor:
         return self.motion.hold(now_s, self._measured)
 
     def _request(self, now_s: float) -> Request | None:
+        rested = self._rested_since(now_s - OBSERVED_AT_REST_S)
+        if self._in_turns and not rested:
+            return None
         due = self.gate.next_request(now_s, len(self.timeline), self.horizon, self._as_last_asked())
         if due is None:
             return None
@@ -310,7 +346,7 @@ class ChunkExecutor:
             instruction=self.instruction,
             reset=not self.horizon,  # until a chunk has come: the first request may have been lost
             queued_rows=len(self.timeline),
-            delay_rows=int(np.ceil(expected_s / self.step_s)) if self.step_s else 0,
+            delay_rows=int(np.ceil(expected_s / self.step_s)) if self.step_s and not rested else 0,
             committed_start_s=self.timeline.start_s if len(committed) else now_s,
             step_s=self.step_s,
             committed=committed,

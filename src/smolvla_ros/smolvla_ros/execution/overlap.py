@@ -37,6 +37,11 @@ class Overlap:
             if rule not in OVERLAPS:
                 raise OverlapError(f"overlap: expected one of {', '.join(OVERLAPS)}, found '{rule}'")
 
+    @property
+    def newest_only(self) -> bool:
+        """Whether no older row counts for anything."""
+        return set(self.rules) == {"latest"}
+
     def new_shares(self, chunks: np.ndarray, after_s: np.ndarray, span_s: float) -> np.ndarray:
         """(rows, joints). chunks (rows,): how many older chunks a row is made of; after_s (rows,): how long after the
         newer one landed they are for; span_s: how long after it the older ones end.

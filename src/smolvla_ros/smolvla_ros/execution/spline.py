@@ -25,7 +25,9 @@ def knot_velocities(
     # row k: pace[k-1] v[k-1] + 2 (pace[k-1] + pace[k]) v[k] + pace[k] v[k+1] = push[k-1] + push[k]
     before, after = np.append(pace, 0.0), np.append(0.0, pace)
     middle = 2 * (before + after)
-    right = np.pad(push, ((0, 1), (0, 0))) + np.pad(push, ((1, 0), (0, 0)))
+    right = np.zeros_like(positions, dtype=float)
+    right[:-1] += push
+    right[1:] += push
     above, below = pace.copy(), pace.copy()
     if start_velocity is not None:
         middle[0], above[0], right[0] = 1.0, 0.0, start_velocity

@@ -5,7 +5,7 @@ when g * n rows are left, but not before the one before has landed: at most one 
 time where both hold:
 
     l <= g * n * step          the paper's condition, g >= g_min = E[l] / (n * step) (arXiv 2506.01844)
-    l <= (1 - g_min) * n * step, which is l <= n * step / 2: beyond it no g helps
+    l <= (1 - g_min) * n * step, which is l <= n * step / 2: beyond it no g helps, but a slower pace does (pace.py)
 """
 
 from __future__ import annotations
@@ -19,11 +19,6 @@ def least_threshold(latency_s: float, rows: int, step_s: float) -> float:
     return latency_s / (rows * step_s)
 
 
-def longest_latency_s(rows: int, step_s: float) -> float:
-    """With a longer one the queue runs dry whatever g is."""
-    return 0.5 * rows * step_s
-
-
 def safe_threshold(latency_s: float, rows: int, step_s: float) -> float:
     """For a high quantile of the latency its least g with a margin, and a row because the queue is looked at in turns;
     at most 1.
@@ -32,15 +27,9 @@ def safe_threshold(latency_s: float, rows: int, step_s: float) -> float:
 
 
 def starvation_warning(latency_s: float, rows: int, step_s: float, threshold: float) -> str:
-    """For the operator: why the arm will stop between chunks, and what to do; empty where it will not."""
-    longest_s, least = longest_latency_s(rows, step_s), least_threshold(latency_s, rows, step_s)
-    if latency_s > longest_s:
-        return (
-            f"latency too long: expected at most {longest_s:.2f} s for chunks of {rows} rows of {step_s:.3f} s, found "
-            f"{latency_s:.2f} s: the arm stops between chunks whatever the threshold is; use a faster engine or "
-            "device, fewer num_steps, or a policy with longer chunks"
-        )
-    if threshold < least:
+    """For the operator: why a threshold makes the arm stop between chunks, and what to do; empty where it does not."""
+    least = least_threshold(latency_s, rows, step_s)
+    if threshold < min(least, 0.5):
         return (
             f"threshold too low: expected at least {least:.2f} for a latency of {latency_s:.2f} s, found "
             f"{threshold:.2f}: the arm stops between chunks; raise threshold, or set auto_threshold"

@@ -59,8 +59,12 @@ class Timeline:
         self._past_times, self._past_positions = self._times, self._positions
         self._newest_observation_s = -np.inf
 
-    def land(self, observation_s: float, step_s: float, positions: np.ndarray, now_s: float) -> Landing:
-        """Puts a chunk's rows (rows, joints) on the timeline. Raises ChunkRejected, leaving the timeline as it was."""
+    def land(
+        self, observation_s: float, step_s: float, positions: np.ndarray, now_s: float, start_s: float | None = None
+    ) -> Landing:
+        """Puts a chunk's rows (rows, joints) on the timeline, row k for start_s + k * step_s; start_s is the
+        observation's stamp unless something else is said. Raises ChunkRejected, leaving the timeline as it was.
+        """
         if observation_s <= self._newest_observation_s:
             behind = self._newest_observation_s - observation_s
             raise ChunkRejected(
@@ -68,7 +72,7 @@ class Timeline:
                 if behind > 0
                 else "observation: the same as the last chunk's"
             )
-        times = observation_s + step_s * np.arange(len(positions))
+        times = (observation_s if start_s is None else start_s) + step_s * np.arange(len(positions))
         late = int(np.searchsorted(times, now_s, side="right"))
         if late == len(positions):
             raise ChunkRejected(f"late: all {late} rows are past, the last was for {now_s - times[-1]:.3f} s ago")
@@ -90,6 +94,10 @@ class Timeline:
             self._times, self._positions = self._times[executed:], self._positions[executed:]
             self._chunks = self._chunks[executed:]
         return executed
+
+    def stretch(self, now_s: float, by: float) -> None:
+        """What is to come takes `by` times as long from now on."""
+        self._times = now_s + by * (self._times - now_s)
 
     def replace(self, positions: np.ndarray) -> None:
         """The rows to come are these instead (same shape): what the safety filter let through."""
@@ -131,7 +139,7 @@ class Timeline:
         """
         chunks = np.ones(len(times), dtype=int)
         shared = times <= self.end_s
-        if not shared.any():
+        if not shared.any() or self._overlap.newest_only:
             return rows, chunks
         old_times = np.concatenate([self._past_times, self._times])
         at = np.maximum(times[shared], old_times[0])

@@ -12,16 +12,17 @@ from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
 from smolvla_ros.embodiment import EmbodimentError, load_embodiment
 from smolvla_ros.execution.executor import ChunkExecutor
 from smolvla_ros.execution.overlap import OverlapError
 from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.settings import ModeError
 from smolvla_ros.execution.task_end import TaskEnd
 from smolvla_ros.execution.timeline import ChunkRejected
-from smolvla_ros.nodes.conversions import joint_positions, seconds, trajectory_message
+from smolvla_ros.nodes.controllers import ControllerError, make_controller
+from smolvla_ros.nodes.conversions import joint_positions, seconds
 from smolvla_ros.nodes.executor_messages import arrived_chunk, diagnostics, request_message, state_message
 from smolvla_ros.nodes.executor_parameters import PARAMETERS, QueueRuleError, executor_settings
 from smolvla_ros.nodes.lifecycle import ManagedNode
@@ -35,7 +36,7 @@ STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
 LAST_WORD_S = 1.0
-OPERATOR_ERRORS = (EmbodimentError, OverlapError, QueueRuleError)
+OPERATOR_ERRORS = (ControllerError, EmbodimentError, ModeError, OverlapError, QueueRuleError)
 
 
 class ExecutorNode(ManagedNode):
@@ -56,14 +57,12 @@ class ExecutorNode(ManagedNode):
         self._core = ChunkExecutor(MotionLimits.of(embodiment), executor_settings(settings, self._grippers))
         self._log = TroubleLog(self.get_logger())
         self._rate_hz, self._ticks = settings["rate"], 0
-        self._trajectories = self.create_publisher(
-            JointTrajectory, "joint_trajectory_controller/joint_trajectory", QoSProfile(depth=1)
-        )
+        self._controller = make_controller(settings["controller"], self, self._names)
         self._requests = self.create_publisher(ChunkRequest, "chunk_request", QoSProfile(depth=1))
         self._states = self.create_publisher(ExecutorState, "executor/state", QoSProfile(depth=1))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
         self._joint_states = Newest(self, JointState, "joint_states")
-        self._rivals = Rivals(self, self._trajectories, self._on_foreign_trajectory)
+        self._rivals = Rivals(self, self._controller.publisher, self._on_foreign_trajectory)
         for name in ("pause", "resume", "emergency_stop", "reset_emergency_stop"):
             self.create_service(Trigger, f"executor/{name}", getattr(self, f"_{name}"))
         self._task = TaskServer(self, self._core, self._now_s, self._task_refusal)
@@ -80,7 +79,7 @@ class ExecutorNode(ManagedNode):
         self._core.end_task()
         self._step()
         # what is published in a process's last moment is lost unless somebody has taken it
-        self._trajectories.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
+        self._controller.publisher.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
 
     def cleanup(self) -> None:
         if self._task is not None:
@@ -153,11 +152,12 @@ class ExecutorNode(ManagedNode):
 
     def _step(self) -> None:
         """What has come in goes out at once: not a tick later."""
-        commands = self._core.tick(self._now_s())
-        if commands.trajectory is not None:
-            message = trajectory_message(commands.trajectory, self._names)
+        now_s = self._now_s()
+        commands = self._core.tick(now_s)
+        message = self._controller.message(commands.trajectory, self._core.motion.goal(now_s))
+        if message is not None:
             self._rivals.sent(message)
-            self._trajectories.publish(message)
+            self._controller.publisher.publish(message)
         if commands.request is not None:
             stamp = self.get_clock().now().to_msg()
             self._requests.publish(request_message(commands.request, self._names, stamp))

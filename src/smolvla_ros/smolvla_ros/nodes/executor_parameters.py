@@ -7,6 +7,7 @@ from typing import Any
 
 from smolvla_ros.execution.overlap import OVERLAPS
 from smolvla_ros.execution.settings import ExecutorSettings
+from smolvla_ros.nodes.controllers import CONTROLLERS, TRAJECTORY
 from smolvla_ros.nodes.parameters import Parameter
 
 DEFAULTS = ExecutorSettings()
@@ -18,7 +19,7 @@ class QueueRuleError(ValueError):
 
 
 def live(
-    name: str, default: float | str | bool, description: str, bounds: tuple[float, float] | None = None
+    name: str, default: float | int | str | bool, description: str, bounds: tuple[float, float] | None = None
 ) -> Parameter:
     return Parameter(name, default, description, bounds, live=True)
 
@@ -26,6 +27,15 @@ def live(
 PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("rate", 50.0, "Hz; how often the queue is looked at", (10.0, 500.0)),
+    Parameter("controller", TRAJECTORY, "what gets the motion: " + ", ".join(CONTROLLERS)),
+    live("mode", DEFAULTS.mode, "async; sync: chunks are asked for while the arm holds"),
+    live("n_action_steps", DEFAULTS.n_action_steps, "sync: rows of each chunk that are executed; 0: all", (0, 1000)),
+    live(
+        "max_slowdown",
+        DEFAULTS.max_slowdown,
+        "how many times slower rows may be executed where chunks come too slowly; 1: the arm waits instead",
+        (1.0, 10.0),
+    ),
     live("threshold", DEFAULTS.threshold, "g: a chunk is asked for at g * horizon rows left", (0.0, 1.0)),
     live("auto_threshold", DEFAULTS.auto_threshold, "take the lowest g that measured latencies allow"),
     live("similarity", DEFAULTS.similarity_rad, "rad; no chunk while all joints moved less; 0: off", (0.0, 3.2)),
@@ -58,12 +68,15 @@ PARAMETERS = (
 
 def executor_settings(values: Mapping[str, Any], grippers: Iterable[str]) -> ExecutorSettings:
     """The core's settings; `grippers` are the joints that gripper_overlap is for. Raises OverlapError and
-    QueueRuleError for names that there are not.
+    QueueRuleError for names that there are not, ModeError for a mode.
     """
     if values["instruction_queue"] not in (KEEP, FLUSH):
         raise QueueRuleError(f"instruction_queue: expected {KEEP} or {FLUSH}, found '{values['instruction_queue']}'")
     grippers = tuple(grippers)
     settings = ExecutorSettings(
+        mode=values["mode"],
+        n_action_steps=values["n_action_steps"],
+        max_slowdown=values["max_slowdown"],
         threshold=values["threshold"],
         auto_threshold=values["auto_threshold"],
         similarity_rad=values["similarity"],

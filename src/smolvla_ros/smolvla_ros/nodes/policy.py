@@ -216,6 +216,7 @@ class PolicyNode(ManagedNode):
                 instruction=request.instruction,
                 committed=rows_array(request.committed) if request.committed else None,
                 committed_start_s=seconds(request.committed_start),
+                committed_step_s=seconds(request.step),
                 delay_rows=request.delay_rows,
                 objects=objects,
             ),

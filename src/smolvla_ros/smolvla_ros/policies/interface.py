@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,8 +31,8 @@ class Observation:
 
     stamp_s: stamp of the oldest part. images: camera name -> (height, width, 3) uint8 RGB.
     positions: (joints,) rad. committed: (rows, joints) rad that are queued, row j for
-    committed_start_s + j * the step that was asked with; None where nothing is. The first delay_rows will be executed
-    meanwhile; the others are what the new chunk takes the place of.
+    committed_start_s + j * committed_step_s (0: the policy's own); None where nothing is. The first delay_rows will be
+    executed meanwhile; the others are what the new chunk takes the place of.
     objects: the simulator's ground truth by name ("red cube"); None on a real arm.
     """
 
@@ -44,6 +44,16 @@ class Observation:
     committed_start_s: float = 0.0
     delay_rows: int = 0
     objects: Mapping[str, ObjectPose] | None = None
+    committed_step_s: float = 0.0
+
+    def at_step(self, step_s: float) -> Observation:
+        """The same with committed rows at a policy's own step: where the executor goes slower than rows are made for,
+        a policy, which knows no other pace, sees them as near in time as it has made them.
+        """
+        if not self.committed_step_s or self.committed_step_s == step_s:
+            return self
+        ahead_s = (self.committed_start_s - self.stamp_s) * step_s / self.committed_step_s
+        return replace(self, committed_start_s=self.stamp_s + ahead_s, committed_step_s=step_s)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def guidance_of(
     rows that will be executed meanwhile, and less and less with the soft_rows behind them.
     Raises PolicyRefusal where the committed rows are not finite angles of this robot's joints.
     """
+    observation = observation.at_step(step_s)
     committed = observation.committed
     if committed is None or not len(committed):
         return None

@@ -1,8 +1,9 @@
 """The scripted policy: puts the named cube into the named box, from the simulator's ground truth by inverse kinematics.
 
 It plans one motion on the observations' clock and cuts every chunk out of it, so chunks for the same time agree however
-late or often they are asked for. At each observation it compares the plan with the arm and the objects; where they
-differ (a cube slipped or was moved, the arm was held) it plans anew from the present state.
+late or often they are asked for; an arm that is behind the plan, as it was held or goes slower, does it later. At each
+observation it compares the plan with the arm and the objects; where they differ (a cube slipped or was moved, the arm
+was moved) it plans anew from the present state.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
 from smolvla_ros.policies.pick_and_place import ArmMoves, Obstacle, OutOfReach, gripped
 from smolvla_ros.policies.scripted_motion import Motion
+from smolvla_ros.policies.scripted_progress import behind_s
 from smolvla_ros.simulation.arm import arm_of
 from smolvla_ros.simulation.kinematics import GRIPPER
 from smolvla_ros.simulation.tasks import PickAndPlace, parse
@@ -39,7 +41,7 @@ IN_BOX_M, IN_BOX_HEIGHT_M = 0.04, 0.026
 
 # An arm that has nothing queued begins to move once the chunk can have arrived.
 LEAD_S = 0.15
-COMMITTED_OFF_RAD = 0.5
+COMMITTED_OFF_RAD, QUEUE_OFF_RAD = 0.5, 0.25
 SAME_ROW_RAD = 0.02
 
 
@@ -78,6 +80,9 @@ class ScriptedPolicy:
     def infer(self, observation: Observation) -> Chunk:
         """Raises PolicyRefusal for an unknown instruction, objects that are missing or out of reach."""
         task, cube, box = self._look_up(observation)
+        observation = observation.at_step(self._step_s)
+        if self._plan is not None:
+            self._plan.motion.start_s += behind_s(self._plan.motion, observation, self._step_s)
         if self._plan is None or not self._still_holds(self._plan, observation, cube, box):
             self._plan = self._make_plan(observation, task, cube, box)
         times_s = observation.stamp_s + self._step_s * np.arange(HORIZON)
@@ -106,7 +111,8 @@ class ScriptedPolicy:
         motion, now_s = plan.motion, observation.stamp_s
         if observation.instruction != plan.instruction or now_s < motion.start_s - 1.0:
             return False
-        if now_s > motion.start_s + ARM_LATE_S and _off_course(motion, now_s, observation.positions):
+        late = now_s > motion.start_s + ARM_LATE_S and not _follows_queue(observation)
+        if late and _off_course(motion, now_s, observation.positions):
             return False
         if now_s < motion.time_of("released") and _distance(box, plan.box) > BOX_MOVED_M:
             return False
@@ -186,6 +192,15 @@ def _keep_committed(
     before = times_s < min(plan_start_s, committed_s[-1])
     for joint in range(positions.shape[1]):
         positions[before, joint] = np.interp(times_s[before], committed_s, committed[:, joint])
+
+
+def _follows_queue(observation: Observation) -> bool:
+    """Whether the arm is where queued rows have it: these may be older than the plan, whose rows are still to come."""
+    if observation.committed is None or not len(observation.committed):
+        return False
+    off = np.abs(observation.committed[0] - observation.positions)
+    off[GRIPPER] = 0.0
+    return bool(off.max() < QUEUE_OFF_RAD)
 
 
 def _off_course(motion: Motion, now_s: float, positions: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ from bench import HOME, STEP_S, TASK, Bench
 from smolvla_ros.execution.exchange import ArrivedChunk
 
 SAMPLE_S = 0.001
-SETTLED_S = 2.0
+SETTLED_S = 3.0
 
 
 class Wave(Bench):

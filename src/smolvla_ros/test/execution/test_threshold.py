@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from smolvla_ros.execution.threshold import least_threshold, longest_latency_s, safe_threshold, starvation_warning
+from smolvla_ros.execution.threshold import least_threshold, safe_threshold, starvation_warning
 
 ROWS, STEP_S = 50, 1 / 30
 
@@ -17,12 +17,8 @@ def test_the_safe_threshold_leaves_a_margin_and_is_at_most_one() -> None:
     assert safe_threshold(30.0, ROWS, STEP_S) == 1.0
 
 
-def test_warnings_tell_what_was_expected_what_was_found_and_what_to_do() -> None:
-    assert longest_latency_s(ROWS, STEP_S) == pytest.approx(0.833, abs=1e-3)
+def test_a_warning_tells_what_was_expected_what_was_found_and_what_to_do() -> None:
     assert starvation_warning(0.5, ROWS, STEP_S, threshold=0.7) == ""
     low = starvation_warning(0.5, ROWS, STEP_S, threshold=0.2)
     assert "expected at least 0.30 for a latency of 0.50 s, found 0.20" in low
     assert "raise threshold" in low
-    long = starvation_warning(1.0, ROWS, STEP_S, threshold=1.0)
-    assert "expected at most 0.83 s for chunks of 50 rows of 0.033 s, found 1.00 s" in long
-    assert "fewer num_steps" in long

@@ -45,9 +45,9 @@ def test_the_lowest_threshold_asks_for_fewer_chunks() -> None:
     assert len(seldom.requests) < 0.5 * len(often.requests)
 
 
-def test_a_latency_that_no_threshold_can_hide_is_told_with_its_limit() -> None:
+def test_a_latency_that_no_threshold_can_hide_is_told_with_its_limit_and_what_is_done_about_it() -> None:
     bench = running(1.0, 1.1, auto_threshold=True)
-    assert bench.executor.counts.starved_s > 0
+    assert "times slower, so that the arm need not stop" in bench.executor.warning
     assert bench.executor.warning.startswith("latency too long: expected at most 0.83 s")
 
 
@@ -64,7 +64,7 @@ def test_a_slow_first_chunk_raises_the_threshold_only_for_a_while() -> None:
     bench.run(1.5)
     bench.latencies_s = (0.1, 0.12)
     bench.run(3.5)
-    assert bench.executor.gate.threshold == 1.0
+    assert bench.executor.gate.threshold > 0.5
     bench.run(25.0)
     assert bench.executor.gate.threshold < 0.2
     assert bench.executor.warning == ""

@@ -8,6 +8,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from played_arm import RESULT, ROBOT, TASK, Arm
 from smolvla_ros.nodes.conversions import duration_message, rows_message, seconds, time_message
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
@@ -40,6 +41,29 @@ def test_a_task_runs_until_it_is_told_to_be_finished(arm: Arm) -> None:
     assert "Traceback" not in arm.graph.log("executor")
 
 
+def test_a_position_controller_is_told_where_to_be_at_the_executors_rate(graph) -> None:
+    graph.start("executor", controller="forward_position_controller", rate=100.0)
+    arm = Arm(graph)
+    arm.swing_rad, told = 0.1, []
+    graph.node.create_subscription(Float64MultiArray, "forward_position_controller/commands", told.append, 50)
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    count = len(told)
+    graph.wait(lambda: len(told) > count + 60)
+    moved = np.abs(np.diff([message.data for message in told], axis=0))
+    assert 0 < moved.max() < 0.1
+    assert not arm.trajectories
+
+
+def test_a_synchronous_executor_asks_when_the_chunk_before_is_done(graph) -> None:
+    graph.start("executor", mode="sync", n_action_steps=5)
+    arm = Arm(graph)
+    arm.give()
+    graph.wait(lambda: len(arm.requests) > 3)
+    assert [request.reason for request in arm.requests[1:4]] == [ChunkRequest.REASON_STARVED] * 3
+    assert all(request.queued_rows == 0 for request in arm.requests)
+
+
 def test_an_overlap_rule_that_there_is_not_ends_the_node_with_those_there_are(graph) -> None:
     child = graph.start("executor", gripper_overlap="median")
     assert child.wait(30) == 2
@@ -55,7 +79,7 @@ def test_chunks_that_come_too_late_to_keep_the_queue_filled_are_warned_of(graph)
     said = "latency too long: expected at most 0.83 s for chunks of 50 rows of 0.033 s, found 1.0"
     arm.graph.wait(lambda: any(said in array.status[0].message for array in arm.diagnostics))
     assert arm.graph.log("executor").count(said) == 1
-    assert arm.states[-1].threshold == pytest.approx(1.2 * 1.0 / (50 / 30) + 1 / 50, abs=0.05)
+    assert arm.states[-1].threshold == pytest.approx(1.2 * 1.0 / (1.28 * 50 / 30) + 1 / 50, abs=0.05)
 
 
 def test_goals_end_by_time_limit_cancel_and_a_newer_goal(arm: Arm) -> None:

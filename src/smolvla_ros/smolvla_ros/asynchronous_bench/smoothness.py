@@ -1,0 +1,98 @@
+"""How smooth the motion was: within chunks and where one takes over from another. SI units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from smolvla_ros.asynchronous_bench.closed_loop import Recorded
+from smolvla_ros.execution.trajectory import Trajectory
+
+BORDER_ROWS = 2
+QUANTILE = 0.95
+MOVING_RAD_S = 0.02
+JITTER_WINDOW_S = 0.2
+
+
+def border_and_interior(recorded: Recorded, step_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Highest acceleration of a joint at each control step of the two rows' time after a chunk took over, and at those
+    of the rest of the motion, rad/s^2.
+    """
+    times, accelerations = np.array(recorded.times_s), np.abs(np.array(recorded.accelerations)).max(axis=1)
+    starts = np.array([trajectory.times_s[0] for trajectory in recorded.trajectories])
+    if not len(starts):
+        return np.empty(0), np.empty(0)
+    before = np.searchsorted(starts, times, side="right") - 1
+    since = times - starts[np.maximum(before, 0)]
+    border = (before >= 0) & (since < BORDER_ROWS * step_s)
+    interior = (before >= 0) & ~border & (np.array(recorded.queued) > 0)
+    return accelerations[border], accelerations[interior]
+
+
+def border_ratio(runs: Sequence[Recorded], step_s: float) -> float:
+    """A high quantile of the acceleration at chunk borders over that within chunks."""
+    pairs = [border_and_interior(recorded, step_s) for recorded in runs]
+    border, interior = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
+    return float(np.quantile(border, QUANTILE) / np.quantile(interior, QUANTILE))
+
+
+def seams(trajectories: Sequence[Trajectory]) -> tuple[np.ndarray, np.ndarray]:
+    """Jumps of velocity (C1) and acceleration (C2) where each trajectory takes over from the one before, (seams,)."""
+    velocity, acceleration = [], []
+    for old, new in pairwise(trajectories):
+        start_s = float(new.times_s[0])
+        velocity.append(np.abs(new.velocities[0] - old.sample(start_s)[1]).max())
+        acceleration.append(np.abs(_acceleration(new, start_s) - _acceleration(old, start_s)).max())
+    return np.array(velocity), np.array(acceleration)
+
+
+def knot_jumps(trajectories: Sequence[Trajectory]) -> np.ndarray:
+    """Jumps of acceleration at the knots inside trajectories, as far as these were followed, (knots,)."""
+    found = [np.empty(0)]
+    for trajectory, following in pairwise(trajectories):
+        starts, ends = _knot_accelerations(trajectory)
+        followed = trajectory.times_s[1:-1] < following.times_s[0]
+        found.append(np.abs(starts[1:] - ends[:-1]).max(axis=1)[followed])
+    return np.concatenate(found)
+
+
+def jerk(recorded: Recorded) -> float:
+    """Root mean square over joints and moving time of the commanded jerk, rad/s^3."""
+    moving = _moving(recorded)[1:]
+    change = np.diff(np.array(recorded.accelerations), axis=0) / np.diff(recorded.times_s)[:, None]
+    return float(np.sqrt(np.mean(change[moving] ** 2)))
+
+
+def jitter(recorded: Recorded) -> float:
+    """Root mean square of the measured velocity less its mean over 0.2 s, rad/s: how the arm trembles."""
+    times = np.array(recorded.times_s)
+    velocity = np.gradient(np.array(recorded.measured), times, axis=0)
+    window = max(1, round(JITTER_WINDOW_S / (times[1] - times[0])))
+    kernel = np.full(window, 1 / window)
+    smooth = np.stack([np.convolve(joint, kernel, mode="same") for joint in velocity.T], axis=1)
+    return float(np.sqrt(np.mean((velocity - smooth)[_moving(recorded)] ** 2)))
+
+
+def _moving(recorded: Recorded) -> np.ndarray:
+    velocity = np.gradient(np.array(recorded.goals), recorded.times_s, axis=0)
+    return np.abs(velocity).max(axis=1) > MOVING_RAD_S
+
+
+def _knot_accelerations(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """At the start and the end of each cubic, (cubics, joints)."""
+    h = np.diff(trajectory.times_s)[:, None]
+    slope = np.diff(trajectory.positions, axis=0) / h
+    v0, v1 = trajectory.velocities[:-1], trajectory.velocities[1:]
+    return (6 * slope - 4 * v0 - 2 * v1) / h, (2 * v0 + 4 * v1 - 6 * slope) / h
+
+
+def _acceleration(trajectory: Trajectory, time_s: float) -> np.ndarray:
+    """(joints,); zero after the end."""
+    if time_s >= trajectory.end_s:
+        return np.zeros(trajectory.positions.shape[1])
+    k = max(0, int(np.searchsorted(trajectory.times_s, time_s, side="right")) - 1)
+    starts, ends = _knot_accelerations(trajectory)
+    share = (time_s - trajectory.times_s[k]) / (trajectory.times_s[k + 1] - trajectory.times_s[k])
+    return starts[k] + share * (ends[k] - starts[k])
