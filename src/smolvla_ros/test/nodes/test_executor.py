@@ -51,7 +51,7 @@ def test_a_position_controller_is_told_where_to_be_at_the_executors_rate(graph) 
     count = len(told)
     graph.wait(lambda: len(told) > count + 60)
     moved = np.abs(np.diff([message.data for message in told], axis=0))
-    assert 0 < moved.max() < 0.1
+    assert 0 < moved.max() < 0.5
     assert not arm.trajectories
 
 
