@@ -11,6 +11,8 @@ from smolvla_ros.asynchronous_bench.closed_loop import Recorded
 from smolvla_ros.execution.trajectory import Trajectory
 
 BORDER_ROWS = 2
+# the interior that borders are compared with is next to them: the same part of the motion
+BESIDE_ROWS = 4
 QUANTILE = 0.95
 MOVING_RAD_S = 0.02
 JITTER_WINDOW_S = 0.2
@@ -18,7 +20,7 @@ JITTER_WINDOW_S = 0.2
 
 def border_and_interior(recorded: Recorded, step_s: float) -> tuple[np.ndarray, np.ndarray]:
     """Highest acceleration of a joint at each control step of the two rows' time after a chunk took over, and at those
-    of the rest of the motion, rad/s^2.
+    of the four rows before and after, rad/s^2.
     """
     times, accelerations = np.array(recorded.times_s), np.abs(np.array(recorded.accelerations)).max(axis=1)
     starts = np.array([trajectory.times_s[0] for trajectory in recorded.trajectories])
@@ -27,15 +29,17 @@ def border_and_interior(recorded: Recorded, step_s: float) -> tuple[np.ndarray, 
     before = np.searchsorted(starts, times, side="right") - 1
     since = times - starts[np.maximum(before, 0)]
     border = (before >= 0) & (since < BORDER_ROWS * step_s)
-    interior = (before >= 0) & ~border & (np.array(recorded.queued) > 0)
+    until = np.append(starts, np.inf)[before + 1] - times
+    beside = (since < (BORDER_ROWS + BESIDE_ROWS) * step_s) | (until < BESIDE_ROWS * step_s)
+    interior = (before >= 0) & ~border & beside & (np.array(recorded.queued) > 0)
     return accelerations[border], accelerations[interior]
 
 
 def border_ratio(runs: Sequence[Recorded], step_s: float) -> float:
-    """A high quantile of the acceleration at chunk borders over that within chunks."""
+    """The root mean square of the acceleration at chunk borders over that beside them."""
     pairs = [border_and_interior(recorded, step_s) for recorded in runs]
     border, interior = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
-    return float(np.quantile(border, QUANTILE) / np.quantile(interior, QUANTILE))
+    return float(np.sqrt(np.mean(border**2) / np.mean(interior**2)))
 
 
 def seams(trajectories: Sequence[Trajectory]) -> tuple[np.ndarray, np.ndarray]:
