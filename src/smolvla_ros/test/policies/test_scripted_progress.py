@@ -6,15 +6,17 @@ from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.policies.interface import Observation
 from smolvla_ros.policies.scripted_motion import Motion
 from smolvla_ros.policies.scripted_progress import behind_s
-from smolvla_ros.simulation.kinematics import arm_pose
+from smolvla_ros.simulation.arm import arm_of
 
 STEP_S = 1 / 30
-HOME = arm_pose(load_embodiment().home_rad)
+ROBOT = load_embodiment()
+ARM = arm_of(ROBOT).kinematics
+HOME = ARM.arm_pose(ROBOT.home_rad)
 
 
 @pytest.fixture
 def motion() -> Motion:
-    made = Motion(10.0, HOME, np.zeros(6))
+    made = Motion(ARM, 10.0, HOME, np.zeros(6))
     made.move_to(HOME + np.array([0.5, 0.03, 0.02, 0.1, 0.3, 0.2]), 1.5)
     made.wait(0.5)
     made.move_to(HOME, 1.0)
