@@ -25,7 +25,7 @@ from smolvla_ros.model.inputs import ModelInputs
 from smolvla_ros.model.language import LanguageModel
 from smolvla_ros.model.linear import Linear
 from smolvla_ros.model.prefix import Prefix, block_mask, join
-from smolvla_ros.model.real_time_chunking import Denoised, Guidance, differentiable, guided_velocity
+from smolvla_ros.model.real_time_chunking import Denoised, Guidance, differentiable, guided_velocity, needs_gradients
 from smolvla_ros.model.sampling import Sampled, euler, flow_times
 from smolvla_ros.model.vision import VisionTower
 
@@ -172,12 +172,13 @@ class FlowMatching(nn.Module):
         memory: Memory,
         noise: Tensor,
         num_steps: int,
-        guidance: Guidance | None = None,
+        guidance: Guidance | Sequence[Guidance | None] | None = None,
         clean_rows: Tensor | None = None,
     ) -> Tensor:
         """Euler from noise (batch, chunk, max_action_dim) at time 1 to actions at time 0.
 
-        guidance: a previous chunk to go on from, at inference alone. clean_rows (batch or 1, rows, up to
+        guidance: a previous chunk to go on from, at inference alone; one for all samples, or one or None for each.
+        clean_rows (batch or 1, rows, up to
         max_action_dim): first rows that the actions will have exactly, for a model that was trained to continue such.
         Raises CheckpointError where this model was not, ValueError where the objective has no steps to guide.
         """
@@ -190,15 +191,16 @@ class FlowMatching(nn.Module):
         memory: Memory,
         noise: Tensor,
         num_steps: int,
-        guidance: Guidance | None = None,
+        guidance: Guidance | Sequence[Guidance | None] | None = None,
         clean_rows: Tensor | None = None,
     ) -> Sampled:
         """As `sample`, in fewer steps where all would end after `deadline_s` of `clock` (see sampling.euler)."""
+        held = [guidance] if guidance is None or isinstance(guidance, Guidance) else guidance
         if self.config.objective == "regression":
-            if guidance is not None or clean_rows is not None:
+            if any(held) or clean_rows is not None:
                 raise ValueError("guidance: expected none, for this checkpoint regresses chunks in one pass")
             return Sampled(self.regress(memory, len(noise)), 1)
-        if guidance is not None and guidance.jacobian == "full":
+        if needs_gradients(held):
             memory = differentiable(memory)
         clean = self._clean_rows(clean_rows, noise)
         count = clean.shape[1]

@@ -7,7 +7,7 @@ for training `action` (B, chunk, D) normalised and `action_is_pad` (B, chunk) bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +58,22 @@ def model_inputs(batch: Mapping[str, Tensor], config: SmolVLAConfig) -> ModelInp
         batch[TOKENS],
         batch[TOKEN_MASK].bool(),
         _padded(state, config.max_state_dim, STATE),
+    )
+
+
+def joined(inputs: Sequence[ModelInputs]) -> ModelInputs:
+    """One batch of several with the same cameras; shorter instructions are padded."""
+    length = max(each.tokens.shape[1] for each in inputs)
+
+    def padded(rows: Tensor) -> Tensor:
+        return functional.pad(rows, (0, length - rows.shape[1]))
+
+    return ModelInputs(
+        tuple(torch.cat(images) for images in zip(*(each.images for each in inputs), strict=True)),
+        tuple(torch.cat(valid) for valid in zip(*(each.image_valid for each in inputs), strict=True)),
+        torch.cat([padded(each.tokens) for each in inputs]),
+        torch.cat([padded(each.token_valid) for each in inputs]),
+        torch.cat([each.state for each in inputs]),
     )
 
 

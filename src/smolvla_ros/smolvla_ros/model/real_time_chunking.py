@@ -9,7 +9,7 @@ Flow time t runs from 1, noise, to 0, actions; the paper's tau is 1 - t, and its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -97,29 +97,46 @@ class Denoised:
 
 
 def guided_velocity(
-    velocity: Callable[[Tensor], Tensor], x_t: Tensor, time: float, guidance: Guidance | None
+    velocity: Callable[[Tensor], Tensor],
+    x_t: Tensor,
+    time: float,
+    guidance: Guidance | Sequence[Guidance | None] | None,
 ) -> Denoised:
     """The velocity at x_t (batch, chunk, width), turned so that the chunk it leads to agrees with the previous one.
 
+    guidance: one for all samples, or one for each, None where a sample has no previous chunk.
     Raises ValueError where the full Jacobian is asked of a model through which no gradient flows.
     """
-    if guidance is None:
+    held = [guidance] if guidance is None or isinstance(guidance, Guidance) else list(guidance)
+    if not any(held):
         plain = velocity(x_t)
         return Denoised(plain, x_t - time * plain)
-    rows = min(guidance.previous.shape[1], x_t.shape[1])
-    target = torch.zeros_like(x_t)
-    target[:, :rows, : guidance.previous.shape[2]] = guidance.previous[:, :rows].to(x_t)
-    weights = prefix_weights(guidance.delay, min(guidance.horizon, rows), x_t.shape[1], guidance.schedule)
-    weights = weights.to(x_t)[:, None]
-    if guidance.jacobian == "full":
+    if needs_gradients(held):
         plain, pullback = _with_pullback(velocity, x_t)
     else:
         plain, pullback = velocity(x_t), None
     actions = x_t - time * plain
-    error = (target - actions) * weights
+    samples = [actions] if len(held) == 1 else actions.split(1)
+    error = torch.cat([_disagreement(each, sample) for each, sample in zip(held, samples, strict=True)])
+    weights = [0.0 if each is None else guidance_weight(time, each.max_weight) for each in held]
     correction = error if pullback is None else error - time * pullback(error)
-    guided = plain - guidance_weight(time, guidance.max_weight) * correction
-    return Denoised(guided, actions + error)
+    return Denoised(plain - torch.tensor(weights).to(x_t)[:, None, None] * correction, actions + error)
+
+
+def needs_gradients(guidance: Sequence[Guidance | None]) -> bool:
+    """Whether any of them asks for the full Jacobian."""
+    return any(each is not None and each.jacobian == "full" for each in guidance)
+
+
+def _disagreement(guidance: Guidance | None, actions: Tensor) -> Tensor:
+    """What the chunk (batch, chunk, width) lacks to the previous one, as far as it is held to it."""
+    if guidance is None:
+        return torch.zeros_like(actions)
+    rows = min(guidance.previous.shape[1], actions.shape[1])
+    target = torch.zeros_like(actions)
+    target[:, :rows, : guidance.previous.shape[2]] = guidance.previous[:, :rows].to(actions)
+    weights = prefix_weights(guidance.delay, min(guidance.horizon, rows), actions.shape[1], guidance.schedule)
+    return (target - actions) * weights.to(actions)[:, None]
 
 
 def differentiable(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -84,3 +84,23 @@ class Policy(Protocol):
     def reset(self) -> None:
         """A new task begins: forget everything kept between chunks."""
         ...
+
+    def for_another_robot(self) -> Policy:
+        """The same policy for a robot of the same kind: it shares what was loaded, and remembers by itself."""
+        ...
+
+    @staticmethod
+    def infer_together(asked: Sequence[tuple[Any, Observation]]) -> list[Chunk | Exception]:
+        """What `infer` of each policy answers or raises, in order. The policies are one policy's robots'."""
+        ...
+
+
+def infer_one_by_one(asked: Sequence[tuple[Policy, Observation]]) -> list[Chunk | Exception]:
+    """`infer_together` of a policy that has nothing to gain from a batch."""
+    answers: list[Chunk | Exception] = []
+    for policy, observation in asked:
+        try:
+            answers.append(policy.infer(observation))
+        except Exception as error:  # one robot's trouble is not another's
+            answers.append(error)
+    return answers

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
-from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
+from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal, infer_one_by_one
 from smolvla_ros.policies.pick_and_place import ArmMoves, Obstacle, OutOfReach, gripped
 from smolvla_ros.policies.scripted_motion import Motion
 from smolvla_ros.policies.scripted_progress import behind_s
@@ -64,6 +64,7 @@ class ScriptedPolicy:
     needs_objects = True
 
     def __init__(self, embodiment: Embodiment) -> None:
+        self._embodiment = embodiment
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._arm = arm_of(embodiment).kinematics
         self._moves = ArmMoves(
@@ -73,6 +74,11 @@ class ScriptedPolicy:
         self._max_velocity = SPEED_SHARE * embodiment.max_velocity_rad_s
         self._home = self._arm.arm_pose(embodiment.home_rad)
         self._plan: Plan | None = None
+
+    def for_another_robot(self) -> ScriptedPolicy:
+        return ScriptedPolicy(self._embodiment)
+
+    infer_together = staticmethod(infer_one_by_one)
 
     def reset(self) -> None:
         self._plan = None

@@ -5,9 +5,11 @@ The model, its files and its numbers are in smolvla_ros.model; here is only the 
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from smolvla_ros.engines.choice import REFERENCE, choose
 from smolvla_ros.engines.errors import AUTO
 from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
 from smolvla_ros.model.config import STATE
-from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS, model_inputs
+from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS, ModelInputs, joined, model_inputs
 from smolvla_ros.model.letterbox import frame_to_tensor
 from smolvla_ros.model.real_time_chunking import Guidance
 from smolvla_ros.policies.embodiment_fit import check_joints, check_statistics, fit_cameras
@@ -87,32 +89,59 @@ class SmolVLAPolicy:
         policy.engine = chosen.name
         return policy
 
+    def for_another_robot(self) -> SmolVLAPolicy:
+        """Shares the checkpoint with this one; noise and frames are its own."""
+        other = copy.copy(self)
+        other.reset()
+        return other
+
     def reset(self) -> None:
         self._generator = torch.Generator().manual_seed(self._sampler.seed)
         self._frames = FrameMemory()
 
-    @torch.inference_mode()
     def infer(self, observation: Observation) -> Chunk:
         """Raises PolicyRefusal where an image, the positions or the instruction are missing or malformed."""
-        model, flow = self.checkpoint.model, self.checkpoint.model.model
-        clock, limit_s = _Clock(self._device), self._sampler.time_limit_s
-        deadline_s = time.monotonic() + limit_s if limit_s else math.inf
+        (answer,) = self.infer_together([(self, observation)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @staticmethod
+    @torch.inference_mode()
+    def infer_together(asked: Sequence[tuple[SmolVLAPolicy, Observation]]) -> list[Chunk | Exception]:
+        """What each policy, all of one checkpoint, answers or raises, in order: one batch, or one for each number of
+        rows that chunks shall begin with. A batch that fails is tried again one by one.
+        """
+        answers: dict[int, Chunk | Exception] = {}
+        batches: dict[int, dict[int, _Asked]] = {}
+        clock = _Clock(asked[0][0]._device)
+        for number, (policy, observation) in enumerate(asked):
+            try:
+                one = policy._prepare(observation)
+            except Exception as error:
+                answers[number] = error
+            else:
+                batches.setdefault(one.clean_count, {})[number] = one
+        for batch in batches.values():
+            try:
+                answers.update(zip(batch, _infer_batch(list(batch.values()), clock), strict=True))
+            except Exception as error:
+                for number, one in batch.items():
+                    answers[number] = error if len(batch) == 1 else _alone(one)
+        return [answers[number] for number in range(len(asked))]
+
+    def _prepare(self, observation: Observation) -> _Asked:
+        """Raises PolicyRefusal. Draws the noise: one chunk's for each observation, however they are batched."""
         frames = {camera: _checked_frame(observation.images.get(camera), camera) for camera in self.cameras}
+        model = self.checkpoint.model
         inputs = model_inputs(self._batch(observation, frames), model.config)
         noise = model.noise(1, self._generator).to(self._device)
-        clock.lap("preprocess")
-        image_tokens = flow.embed_cameras(inputs, self._frames.known(frames))
-        self._frames.keep(frames, image_tokens)
-        memory = flow.remember(inputs, image_tokens)
-        clock.lap("encode")
-        guidance, clean_rows = self._rows_under_way(observation)
-        sampled = flow.sample_until(deadline_s, time.monotonic, memory, noise, self.num_steps, guidance, clean_rows)
-        actions = sampled.actions[0, :, : self._joints]
-        clock.lap("denoise")
-        values = self.checkpoint.processors.action.inverse(actions.float().cpu())
-        positions = self._units.to_radians(values.double().numpy())
-        clock.lap("postprocess")
-        return Chunk(positions, self._step_s, denoise_steps=sampled.steps, latency_s=clock.laps)
+        return _Asked(self, frames, inputs, noise, *self._rows_under_way(observation))
+
+    def _chunk(self, actions: Tensor) -> np.ndarray:
+        """The model's actions (chunk, max_action_dim) in radians (chunk, joints)."""
+        values = self.checkpoint.processors.action.inverse(actions[None, :, : self._joints].float().cpu())[0]
+        return self._units.to_radians(values.double().numpy())
 
     def _rows_under_way(self, observation: Observation) -> tuple[Guidance | None, Tensor | None]:
         """What the sampler is guided by, or begins with, as the settings say. Raises PolicyRefusal."""
@@ -139,6 +168,72 @@ class SmolVLAPolicy:
         batch[STATE] = self.checkpoint.processors.state.forward(state)
         batch[TOKENS], batch[TOKEN_MASK] = self.checkpoint.tokenizer([observation.instruction])
         return {name: value.to(self._device) for name, value in batch.items()}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One robot's observation, ready for the model; a batch of one. `clean_rows`: what the chunk shall begin with."""
+
+    policy: SmolVLAPolicy
+    frames: Mapping[str, np.ndarray]
+    inputs: ModelInputs
+    noise: Tensor
+    guidance: Guidance | None
+    clean_rows: Tensor | None
+
+    @property
+    def clean_count(self) -> int:
+        return 0 if self.clean_rows is None else self.clean_rows.shape[1]
+
+
+def _infer_batch(batch: Sequence[_Asked], clock: _Clock) -> list[Chunk]:
+    """The chunks of robots with equally many clean rows. What each remembers is changed when all have an answer."""
+    policy = batch[0].policy
+    flow, limit_s = policy.checkpoint.model.model, policy._sampler.time_limit_s
+    deadline_s = time.monotonic() + limit_s if limit_s else math.inf
+    clock.lap("preprocess")
+    tokens = _image_tokens(batch)
+    inputs = joined([one.inputs for one in batch])
+    memory = flow.remember(inputs, [torch.cat(camera) for camera in zip(*tokens, strict=True)])
+    clock.lap("encode")
+    guidance = [one.guidance for one in batch]
+    clean = [one.clean_rows for one in batch if one.clean_rows is not None]
+    sampled = flow.sample_until(
+        deadline_s,
+        time.monotonic,
+        memory,
+        torch.cat([one.noise for one in batch]),
+        policy.num_steps,
+        guidance if any(guidance) else None,
+        torch.cat(clean) if clean else None,
+    )
+    clock.lap("denoise")
+    rows = [one.policy._chunk(actions) for one, actions in zip(batch, sampled.actions, strict=True)]
+    clock.lap("postprocess")
+    for one, encoded in zip(batch, tokens, strict=True):
+        one.policy._frames.keep(one.frames, encoded)
+    return [Chunk(each, policy._step_s, denoise_steps=sampled.steps, latency_s=dict(clock.laps)) for each in rows]
+
+
+def _alone(one: _Asked) -> Chunk | Exception:
+    try:
+        return _infer_batch([one], _Clock(one.policy._device))[0]
+    except Exception as error:
+        return error
+
+
+def _image_tokens(batch: Sequence[_Asked]) -> list[list[Tensor]]:
+    """Of each robot's cameras, (1, tokens, width) each; the frames that are new are encoded in one pass."""
+    known = [one.policy._frames.known(one.frames) for one in batch]
+    unknown = [
+        image
+        for one, tokens in zip(batch, known, strict=True)
+        for image, encoded in zip(one.inputs.images, tokens, strict=True)
+        if encoded is None
+    ]
+    flow = batch[0].policy.checkpoint.model.model
+    new = iter(flow.embed_images(torch.cat(unknown)).split(1) if unknown else ())
+    return [[next(new) if encoded is None else encoded for encoded in tokens] for tokens in known]
 
 
 class _Clock:
