@@ -1,47 +1,40 @@
 """The policy node: answers each ChunkRequest with an ActionChunk made from the newest images and joint state.
 
-Inference runs in a thread of its own, so that the node stays responsive; of requests that wait, only the newest is
-answered. The two threads meet in `_Waiting`; what is observed is read by the inference thread alone.
+Inference runs in a thread of its own, so that the node stays responsive. It serves one robot or several: the requests
+that have come when an inference begins are one batch. Of one robot's requests that wait, only the newest is answered.
+The two threads meet in `_Waiting`; what is observed is read by the inference thread alone.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from smolvla_msgs.msg import ActionChunk, ChunkRequest, LatencySplit, SceneState
-from smolvla_ros.bags.errors import ImageError
-from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
-from smolvla_ros.nodes.conversions import (
-    diagnostics_message,
-    duration_message,
-    image_array,
-    joint_positions,
-    object_poses,
-    rows_array,
-    rows_message,
-    seconds,
-    time_message,
-)
+from smolvla_msgs.msg import ActionChunk, ChunkRequest
+from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.nodes.conversions import diagnostics_message, seconds, time_message
+from smolvla_ros.nodes.exchange_qos import RECEIVED
 from smolvla_ros.nodes.lifecycle import ManagedNode
-from smolvla_ros.nodes.newest import Newest
+from smolvla_ros.nodes.observed_robot import Arrived, NotReady, ObservedRobot, Seen
 from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
-from smolvla_ros.policies.interface import Chunk, Observation, PolicyRefusal
+from smolvla_ros.policies.interface import Chunk, Policy, PolicyRefusal
 from smolvla_ros.policies.registry import CONFIGURATION_ERRORS, make_policy
 from smolvla_ros.policies.sampler_settings import CHUNKING, SamplerSettings
 
 PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
+    Parameter("robots", [""], "namespaces of the robots to serve, relative to the node's; '': its own"),
+    Parameter("embodiments", [""], "embodiment files of `robots`, one each; ['']: `embodiment` for all"),
     Parameter("policy", "scripted", "'scripted', a checkpoint's folder, or its name on the hub: owner/name[@revision]"),
     Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
     Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"),
@@ -53,32 +46,35 @@ PARAMETERS = (
     Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
     Parameter("joint_state_max_age", 0.3, "s; an older newest joint state is no observation", (0.01, 60.0)),
 )
+NAMESPACE = re.compile(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
-class NotReady(RuntimeError):
-    """An input is missing or stale. The message names the topic, what was expected and what was found."""
+class SettingError(ValueError):
+    """A parameter's value that cannot be. The message names it, expected and found."""
+
+
+OPERATOR_ERRORS = (*CONFIGURATION_ERRORS, SettingError)
 
 
 @dataclass
 class _Waiting:
-    """The newest request that nobody has begun to answer; written by the callback, taken by the inference thread."""
+    """Of each robot the newest request that nobody has begun to answer; put by the callback, taken by inference."""
 
     changed: threading.Condition = field(default_factory=threading.Condition)
-    request: ChunkRequest | None = None
-    arrival_s: float = 0.0
+    requests: dict[str, Arrived] = field(default_factory=dict)
     closing: bool = False
 
-    def put(self, request: ChunkRequest, arrival_s: float) -> None:
+    def put(self, robot: str, arrived: Arrived) -> None:
         with self.changed:
-            self.request, self.arrival_s = request, arrival_s
+            self.requests[robot] = arrived
             self.changed.notify()
 
-    def take(self) -> tuple[ChunkRequest, float] | None:
-        """Waits for a request; None when the node closes."""
+    def take(self) -> dict[str, Arrived] | None:
+        """Waits for requests and takes all that are there; None when the node closes."""
         with self.changed:
-            self.changed.wait_for(lambda: self.closing or self.request is not None)
-            request, self.request = self.request, None
-            return None if self.closing or request is None else (request, self.arrival_s)
+            self.changed.wait_for(lambda: self.closing or self.requests)
+            requests, self.requests = self.requests, {}
+            return None if self.closing else requests
 
     def close(self) -> None:
         with self.changed:
@@ -90,45 +86,38 @@ class PolicyNode(ManagedNode):
     """Configured it has its checkpoint loaded, active it answers requests."""
 
     def __init__(self) -> None:
-        super().__init__("policy", PARAMETERS, CONFIGURATION_ERRORS)
+        super().__init__("policy", PARAMETERS, OPERATOR_ERRORS)
         self._worker: threading.Thread | None = None
+        self._robots: dict[str, ObservedRobot] = {}
 
     def configure(self) -> None:
         settings = self.settings
-        if settings["real_time_chunking"] not in CHUNKING:
-            expected, found = ", ".join(CHUNKING), settings["real_time_chunking"]
-            raise EmbodimentError(f"real_time_chunking: expected one of {expected}, found '{found}'")
-        if settings["image_transport"] not in ("raw", "compressed"):
-            raise EmbodimentError(f"image_transport: expected raw or compressed, found '{settings['image_transport']}'")
-        self._settings = settings
-        self._embodiment: Embodiment = load_embodiment(settings["embodiment"])
+        _one_of("real_time_chunking", settings["real_time_chunking"], CHUNKING)
+        _one_of("image_transport", settings["image_transport"], ("raw", "compressed"))
+        files = _embodiment_of_each(settings)
         started = time.monotonic()
-        self._policy: Any = make_policy(
-            settings["policy"],
-            self._embodiment,
-            device=settings["device"],
-            sampler=SamplerSettings(
-                settings["num_steps"], settings["seed"], settings["real_time_chunking"], settings["time_limit"]
-            ),
-            engine=settings["engine"],
-        )
-        self._label = self._policy.name if settings["policy"] == self._policy.name else Path(settings["policy"]).name
+        policies: list[Policy] = []
+        embodiments = [load_embodiment(file) for file in files.values()]
+        for embodiment in embodiments:
+            made = policies[0].for_another_robot(embodiment) if policies else self._load(settings, embodiment)
+            policies.append(made)
+        name = policies[0].name
+        self._label = name if settings["policy"] == name else Path(settings["policy"]).name
+        self._robots = {
+            robot: ObservedRobot(self, robot, embodiment, policy, self._label, settings)
+            for robot, embodiment, policy in zip(files, embodiments, policies, strict=True)
+        }
         self.get_logger().info(f"policy {self._label} ready after {time.monotonic() - started:.1f} s")
-        image_type = Image if settings["image_transport"] == "raw" else CompressedImage
-        self._images = {name: Newest(self, image_type, self._image_topic(name)) for name in self._policy.cameras}
-        self._joint_states = Newest(self, JointState, "joint_states")
-        self._scene = Newest(self, SceneState, "simulator/scene") if self._policy.needs_objects else None
-        self._image_stamps: dict[str, float] = {}
-        self._next_id = 1
-        self._trouble = ""
-        self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", QoSProfile(depth=5))
+        self._next_id, self._largest_batch = 1, 0
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
 
     def activate(self) -> None:
         self._waiting = _Waiting()
         self._worker = threading.Thread(target=self._work, args=(self._waiting,), name="inference", daemon=True)
         self._worker.start()
-        self.create_subscription(ChunkRequest, "chunk_request", self._on_request, QoSProfile(depth=5))
+        for name, robot in self._robots.items():
+            arrived = partial(self._on_request, name)
+            self.create_subscription(ChunkRequest, robot.topic("chunk_request"), arrived, RECEIVED)
         self.create_timer(1.0, self._publish_diagnostics)
 
     def deactivate(self) -> None:
@@ -139,140 +128,113 @@ class PolicyNode(ManagedNode):
 
     def cleanup(self) -> None:
         """Gives the checkpoint's memory back."""
-        self._policy = None
+        self._robots = {}
 
-    def _image_topic(self, camera: str) -> str:
-        topic = self._embodiment.camera(camera).topic.lstrip("/")
-        return topic if self._settings["image_transport"] == "raw" else f"{topic}/compressed"
+    def _load(self, settings: dict[str, Any], embodiment: Any) -> Policy:
+        return make_policy(
+            settings["policy"],
+            embodiment,
+            device=settings["device"],
+            sampler=SamplerSettings(
+                settings["num_steps"], settings["seed"], settings["real_time_chunking"], settings["time_limit"]
+            ),
+            engine=settings["engine"],
+        )
 
-    def _on_request(self, message: ChunkRequest) -> None:
-        self._waiting.put(message, self._now_s())
+    def _on_request(self, robot: str, message: ChunkRequest) -> None:
+        self._waiting.put(robot, Arrived(message, self._now_s(), time.monotonic()))
 
     # the inference thread
 
     def _work(self, waiting: _Waiting) -> None:
-        while (request := waiting.take()) is not None:
-            answer = self._answer(*request)
+        robots = self._robots
+        while (requests := waiting.take()) is not None:
+            self._largest_batch = max(self._largest_batch, len(requests))
+            answers = self._answer([(robots[name], arrived) for name, arrived in requests.items()])
             if not waiting.closing:
-                self._chunk_publisher.publish(answer)
+                for robot, message in answers:
+                    message.header.stamp = time_message(self._now_s())
+                    robot.chunks.publish(message)
 
-    def _answer(self, request: ChunkRequest, arrival_s: float) -> ActionChunk:
-        message = ActionChunk(
-            id=self._next_id,
-            request_id=request.id,
-            policy=self._label,
-            instruction=request.instruction,
-            joint_names=list(self._embodiment.joint_names),
-        )
-        self._next_id += 1
-        try:
-            if request.reset:
-                self._policy.reset()
-            observation, stamps = self._observe(request)
-            begun_s = self._now_s()
-            chunk = self._policy.infer(observation)
-            self._fill(message, chunk, observation, stamps)
-            message.latency = LatencySplit(
-                observation_age=begun_s - observation.stamp_s,
-                total=self._now_s() - arrival_s,
-                **{stage: float(chunk.latency_s.get(stage, 0.0)) for stage in _STAGES},
-            )
-            self._trouble = ""
-        except PolicyRefusal as refusal:
-            self._refuse(message, ActionChunk.STATUS_REFUSED, str(refusal))
-        except NotReady as missing:
-            self._refuse(message, ActionChunk.STATUS_FAILED, str(missing))
-        except Exception as error:  # whatever a model raises must reach the operator, not end this thread
-            self._refuse(message, ActionChunk.STATUS_FAILED, f"inference failed: {type(error).__name__}: {error}")
-        message.header.stamp = self.get_clock().now().to_msg()
-        return message
-
-    def _refuse(self, message: ActionChunk, status: int, why: str) -> None:
-        message.status, message.message = status, why
-        if why != self._trouble:
-            self.get_logger().error(why)
-        self._trouble = why
-
-    def _observe(self, request: ChunkRequest) -> tuple[Observation, dict[str, float]]:
-        """The observation and the stamps of its images and joint state. Raises NotReady."""
-        now_s, max_age_s = self._now_s(), self._settings["image_max_age"]
-        joint_state, joint_state_s = self._fresh(self._joint_states, now_s, self._settings["joint_state_max_age"])
-        stamps, images = {"joint_states": joint_state_s}, {}
-        for name, newest in self._images.items():
-            message, stamps[name] = self._fresh(newest, now_s, max_age_s)
+    def _answer(self, asked: Sequence[tuple[ObservedRobot, Arrived]]) -> list[tuple[ObservedRobot, ActionChunk]]:
+        """One answer for each request; robots that cannot be inferred for leave the others their chunks."""
+        seen: dict[int, Seen] = {}
+        found: dict[int, Chunk | Exception] = {}
+        for number, (robot, arrived) in enumerate(asked):
             try:
-                images[name] = image_array(message)
-            except ImageError as error:
-                raise NotReady(f"{newest.topic}: {error}") from error
-        stamp_s, objects = min(stamps.values()), None
-        if self._scene is not None:
-            scene, scene_s = self._fresh(self._scene, now_s, max_age_s)
-            stamp_s, objects = min(stamp_s, scene_s), object_poses(scene)
-        return (
-            Observation(
-                stamp_s=stamp_s,
-                images=images,
-                positions=self._positions(joint_state),
-                instruction=request.instruction,
-                committed=rows_array(request.committed) if request.committed else None,
-                committed_start_s=seconds(request.committed_start),
-                committed_step_s=seconds(request.step),
-                delay_rows=request.delay_rows,
-                objects=objects,
-            ),
-            stamps,
-        )
+                if arrived.request.reset:
+                    robot.policy.reset()
+                seen[number] = robot.observe(arrived)
+            except Exception as error:
+                found[number] = error
+        if seen:
+            together = [(asked[number][0].policy, each.observation) for number, each in seen.items()]
+            found.update(zip(seen, together[0][0].infer_together(together), strict=True))
+        answers = []
+        for number, (robot, arrived) in enumerate(asked):
+            message, chunk = robot.answer(arrived, self._next_id), found[number]
+            self._next_id += 1
+            if isinstance(chunk, Chunk):
+                robot.fill(message, chunk, seen[number], arrived)
+                robot.trouble = ""
+            else:
+                self._refuse(robot, message, chunk)
+            robot.answers += 1
+            answers.append((robot, message))
+        return answers
 
-    def _positions(self, joint_state: JointState) -> np.ndarray:
-        """(joints,) rad in the embodiment's order. Raises NotReady."""
-        positions = joint_positions(joint_state, self._embodiment.joint_names)
-        if positions is None:
-            expected, found = ", ".join(self._embodiment.joint_names), ", ".join(joint_state.name) or "none"
-            raise NotReady(f"{self._joint_states.topic}: expected joints {expected}; found {found}")
-        if not np.isfinite(positions).all():
-            raise NotReady(f"{self._joint_states.topic}: expected numbers, found {positions.tolist()}")
-        return positions
+    def _refuse(self, robot: ObservedRobot, message: ActionChunk, error: Exception) -> None:
+        if isinstance(error, PolicyRefusal):
+            message.status, message.message = ActionChunk.STATUS_REFUSED, str(error)
+        elif isinstance(error, NotReady):
+            message.status, message.message = ActionChunk.STATUS_FAILED, str(error)
+        else:  # whatever a model raises must reach the operator, not end this thread
+            why = f"inference failed: {type(error).__name__}: {error}"
+            message.status, message.message = ActionChunk.STATUS_FAILED, why
+        robot.failures += 1
+        if message.message != robot.trouble:
+            self.get_logger().error(f"{robot.name}: {message.message}" if robot.name else message.message)
+        robot.trouble = message.message
 
-    def _fresh(self, newest: Newest, now_s: float, max_age_s: float) -> tuple[Any, float]:
-        """The newest message and its stamp. Raises NotReady where there is none or it is too old."""
-        message = newest.get()
-        if message is None:
-            raise NotReady(f"{newest.topic}: nothing has come on it; is its publisher running?")
-        stamp_s = seconds(message.header.stamp)
-        if abs(now_s - stamp_s) > max_age_s:
-            age_s = now_s - stamp_s
-            raise NotReady(
-                f"{newest.topic}: expected a message of the last {max_age_s:g} s, the newest is {age_s:.2f} s old"
-            )
-        return message, stamp_s
-
-    def _fill(self, message: ActionChunk, chunk: Chunk, observation: Observation, stamps: dict[str, float]) -> None:
-        message.observation_stamp = time_message(observation.stamp_s)
-        message.step = duration_message(chunk.step_s)
-        message.positions = rows_message(np.asarray(chunk.positions, dtype=float))
-        message.joint_state_stamp = time_message(stamps["joint_states"])
-        message.camera_names = list(self._images)
-        message.image_stamps = [time_message(stamps[name]) for name in self._images]
-        message.image_reused = [self._image_stamps.get(name) == stamps[name] for name in self._images]
-        self._image_stamps = {name: stamps[name] for name in self._images}
-        message.prefix_rows, message.denoise_steps = chunk.prefix_rows, chunk.denoise_steps
+    # what it tells
 
     def _publish_diagnostics(self) -> None:
-        level = DiagnosticStatus.ERROR if self._trouble else DiagnosticStatus.OK
-        values = {"policy": self._label, "answers": self._next_id - 1}
-        self._diagnostics.publish(
-            diagnostics_message(self.get_clock().now().to_msg(), "policy", level, self._trouble or "ready", values)
-        )
+        stamp, told = time_message(self._now_s()), DiagnosticArray()
+        told.header.stamp = stamp
+        for name, robot in self._robots.items():
+            level = DiagnosticStatus.ERROR if robot.trouble else DiagnosticStatus.OK
+            values = {"policy": self._label, "answers": robot.answers, "without_rows": robot.failures}
+            values["largest_batch"] = self._largest_batch
+            status = f"policy {name}" if name else "policy"
+            told.status += diagnostics_message(stamp, status, level, robot.trouble or "ready", values).status
+        self._diagnostics.publish(told)
 
     def _now_s(self) -> float:
         return seconds(self.get_clock().now().to_msg())
 
 
-_STAGES: Sequence[str] = ("preprocess", "encode", "denoise", "postprocess")
+def _one_of(name: str, found: str, expected: Sequence[str]) -> None:
+    if found not in expected:
+        raise SettingError(f"{name}: expected {' or '.join(expected)}, found '{found}'")
+
+
+def _embodiment_of_each(settings: dict[str, Any]) -> dict[str, str]:
+    """Robots to embodiment files. Raises SettingError."""
+    robots, files = settings["robots"], settings["embodiments"]
+    if not robots or len(set(robots)) < len(robots):
+        raise SettingError(f"robots: expected namespaces, each once, found {list(robots)}")
+    for robot in robots:
+        if robot and not NAMESPACE.fullmatch(robot):
+            raise SettingError(f"robots: expected names of letters, digits and _, found '{robot}'")
+    if list(files) == [""]:
+        files = [settings["embodiment"]] * len(robots)
+    if len(files) != len(robots):
+        raise SettingError(f"embodiments: expected {len(robots)} files, one for each of robots, found {len(files)}")
+    return dict(zip(robots, files, strict=True))
 
 
 def main() -> None:
-    run_node(PolicyNode, CONFIGURATION_ERRORS)
+    run_node(PolicyNode, OPERATOR_ERRORS)
 
 
 if __name__ == "__main__":

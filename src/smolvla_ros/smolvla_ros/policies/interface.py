@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from smolvla_ros.embodiment import Embodiment
+
 
 class PolicyRefusal(ValueError):
     """The policy will not act on this observation or instruction. The message is for the operator."""
@@ -85,8 +87,8 @@ class Policy(Protocol):
         """A new task begins: forget everything kept between chunks."""
         ...
 
-    def for_another_robot(self) -> Policy:
-        """The same policy for a robot of the same kind: it shares what was loaded, and remembers by itself."""
+    def for_another_robot(self, embodiment: Embodiment) -> Policy:
+        """The same policy for another robot: shares what was loaded, remembers by itself. Raises EmbodimentMismatch."""
         ...
 
     @staticmethod

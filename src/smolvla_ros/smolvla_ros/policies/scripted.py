@@ -64,7 +64,6 @@ class ScriptedPolicy:
     needs_objects = True
 
     def __init__(self, embodiment: Embodiment) -> None:
-        self._embodiment = embodiment
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._arm = arm_of(embodiment).kinematics
         self._moves = ArmMoves(
@@ -75,10 +74,12 @@ class ScriptedPolicy:
         self._home = self._arm.arm_pose(embodiment.home_rad)
         self._plan: Plan | None = None
 
-    def for_another_robot(self) -> ScriptedPolicy:
-        return ScriptedPolicy(self._embodiment)
+    def for_another_robot(self, embodiment: Embodiment) -> ScriptedPolicy:
+        return ScriptedPolicy(embodiment)
 
-    infer_together = staticmethod(infer_one_by_one)
+    @staticmethod
+    def infer_together(asked: Sequence[tuple[ScriptedPolicy, Observation]]) -> list[Chunk | Exception]:
+        return infer_one_by_one(asked)
 
     def reset(self) -> None:
         self._plan = None

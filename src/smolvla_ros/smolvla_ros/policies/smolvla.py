@@ -5,7 +5,6 @@ The model, its files and its numbers are in smolvla_ros.model; here is only the 
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -51,7 +50,8 @@ class SmolVLAPolicy:
         rename_map: Mapping[str, str] | None = None,
     ) -> None:
         """Raises EmbodimentMismatch. `rename_map`: a robot's camera feature -> the checkpoint's."""
-        features = fit_cameras(checkpoint, embodiment, rename_map or {})
+        self._rename_map = rename_map or {}
+        features = fit_cameras(checkpoint, embodiment, self._rename_map)
         check_joints(checkpoint, embodiment)
         check_statistics(checkpoint, embodiment)
         if sampler.real_time_chunking == "trained" and not checkpoint.config.rtc_training_max_delay:
@@ -89,10 +89,11 @@ class SmolVLAPolicy:
         policy.engine = chosen.name
         return policy
 
-    def for_another_robot(self) -> SmolVLAPolicy:
-        """Shares the checkpoint with this one; noise and frames are its own."""
-        other = copy.copy(self)
-        other.reset()
+    def for_another_robot(self, embodiment: Embodiment) -> SmolVLAPolicy:
+        """Shares the checkpoint with this one; units, noise and frames are its own. Raises EmbodimentMismatch."""
+        device = str(self._device)
+        other = SmolVLAPolicy(self.checkpoint, embodiment, device, self._sampler, self._rename_map)
+        other.engine = self.engine
         return other
 
     def reset(self) -> None:

@@ -26,7 +26,7 @@ def policies(count: int, chunking: str = "off", engine: str = "torch") -> list[S
         checkpoint.model.config = checkpoint.model.model.config = config
     ENGINES[engine].prepare(checkpoint.model)
     first = SmolVLAPolicy(checkpoint, ROBOT, sampler=SamplerSettings(seed=3, real_time_chunking=chunking))
-    return [first, *(first.for_another_robot() for _ in range(count - 1))]
+    return [first, *(first.for_another_robot(ROBOT) for _ in range(count - 1))]
 
 
 def observations(count: int) -> list[Observation]:
@@ -101,6 +101,17 @@ def test_a_batch_that_fails_is_tried_one_by_one(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(rows(answers[number]), alone[number].infer(seen[number]).positions, atol=2e-5)
 
 
+def test_each_arm_has_its_own_calibration() -> None:
+    gripper = replace(ROBOT.joints[5], range_ticks=(1200, 2900))
+    recalibrated = replace(ROBOT, joints=(*ROBOT.joints[:5], gripper))
+    first, (seen, *_) = policies(1)[0], observations(1)
+    other = first.for_another_robot(recalibrated)
+    answers = SmolVLAPolicy.infer_together([(first, seen), (other, seen)])
+    alone = SmolVLAPolicy(first.checkpoint, recalibrated, sampler=SamplerSettings(seed=3)).infer(seen)
+    np.testing.assert_allclose(rows(answers[1]), alone.positions, atol=2e-5)
+    assert np.abs(rows(answers[1]) - rows(answers[0])).max() > 0.01
+
+
 def test_a_reset_of_one_arm_leaves_the_others_noise_alone() -> None:
     robots, seen = policies(2), observations(2)
     first = together(robots, seen)
@@ -114,10 +125,11 @@ def test_scripted_arms_have_plans_of_their_own() -> None:
     first = ScriptedPolicy(ROBOT)
     here = np.array([1.0, 0.0, 0.0, 0.0])
     objects = {
-        "red cube": ObjectPose(np.array([0.05, -0.25, 0.015]), here),
-        "blue box": ObjectPose(np.array([-0.1, -0.22, 0.0]), here),
+        "red cube": ObjectPose(np.array([0.20, 0.04, 0.0125]), here),
+        "blue box": ObjectPose(np.array([0.16, -0.155, 0.0]), here),
     }
     seen = Observation(0.0, {}, ROBOT.home_rad, INSTRUCTIONS[0], objects=objects)
-    answers = ScriptedPolicy.infer_together([(first, seen), (first.for_another_robot(), replace(seen, instruction="fold"))])
+    other = first.for_another_robot(ROBOT)
+    answers = ScriptedPolicy.infer_together([(first, seen), (other, replace(seen, instruction="fold"))])
     assert isinstance(answers[0], Chunk), answers[0]
     assert isinstance(answers[1], PolicyRefusal)

@@ -1,0 +1,18 @@
+"""How requests and chunks travel: repeated until they arrive, the newest alone, and not after they are of no use.
+
+A lifespan is the publisher's alone: a subscription's would compare the publisher's clock with its own.
+"""
+
+from __future__ import annotations
+
+from rclpy.duration import Duration
+from rclpy.qos import QoSProfile
+
+REQUEST_LIFE_S = 5.0
+"""The executor's request_timeout: nobody waits any longer for the answer."""
+CHUNK_LIFE_S = 5.0
+"""The executor's observation_timeout: an older chunk is refused."""
+
+REQUEST = QoSProfile(depth=1, lifespan=Duration(seconds=REQUEST_LIFE_S))
+CHUNK = QoSProfile(depth=1, lifespan=Duration(seconds=CHUNK_LIFE_S))
+RECEIVED = QoSProfile(depth=1)
