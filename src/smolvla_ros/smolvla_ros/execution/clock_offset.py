@@ -78,6 +78,6 @@ class ClockOffset:
             return ""
         side = "ahead of" if self.offset_s > 0 else "behind"
         return (
-            f"the policy's clock is {abs(self.offset_s):.2f} s (+- {self.error_s:.2f} s) {side} this machine's: chunks "
-            f"land where they should, but logs and recordings of the two do not fit together: {REMEDY}"
+            f"the policy's clock is {side} this machine's: {abs(self.offset_s):.2f} s (+- {self.error_s:.2f} s); "
+            f"chunks land where they should, but logs and recordings of the two do not fit together: {REMEDY}"
         )

@@ -69,5 +69,5 @@ def test_the_operator_is_warned_only_of_a_difference_that_is_sure() -> None:
     clock.add(exchange(NOW_S, -1.0, 1.5, 0.1, 2.5))
     assert clock.warning(0.1) == ""
     clock.add(exchange(NOW_S + 5, -1.0, 0.05, 0.1, 0.05))
-    assert "1.00 s (+- 0.05 s) behind" in clock.warning(0.1)
+    assert "behind this machine's: 1.00 s (+- 0.05 s)" in clock.warning(0.1)
     assert "chrony" in clock.warning(0.1)

@@ -226,3 +226,35 @@ def test_an_executor_that_is_told_to_go_leaves_a_resting_arm(arm: Arm) -> None:
     assert arm.graph.stop("executor", signal.SIGTERM) == 0
     arm.graph.wait(lambda: seconds(arm.trajectories[-1].points[-1].time_from_start) < 0.2)
     assert "Traceback" not in arm.graph.log("executor")
+
+
+def test_the_offset_of_the_policy_s_clock_is_reported_and_its_chunks_land(arm: Arm) -> None:
+    """The policy's machine is 7 s behind; a chunk's observation is of this one's clock."""
+    arm.answers = False
+    arm.give()
+
+    def answer_as_the_other_machine() -> bool:
+        for request in arm.requests:
+            behind = time_message(time.time() - 7.0)
+            published = ActionChunk().header
+            published.stamp = behind
+            arm.send(request, header=published, request_stamp=request.header.stamp, request_received=behind)
+        arm.requests.clear()
+        return bool(arm.states) and arm.states[-1].mode == ExecutorState.MODE_RUNNING
+
+    arm.graph.wait(answer_as_the_other_machine)
+    state = arm.states[-1]
+    assert state.clock_offset == pytest.approx(-7.0, abs=0.3)
+    assert 0.0 <= state.clock_offset_error < 0.3
+    assert 0.0 <= state.network_time < 0.5
+
+    def warned() -> DiagnosticStatus | None:
+        answer_as_the_other_machine()
+        found = (status for message in arm.diagnostics for status in message.status if "chrony" in status.message)
+        return next(found, None)
+
+    status = arm.graph.wait(warned)
+    assert "behind this machine's: 7." in status.message
+    assert status.level == DiagnosticStatus.WARN
+    values = {pair.key: pair.value for pair in status.values}
+    assert float(values["clock_offset_s"]) == pytest.approx(-7.0, abs=0.3)

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
 import time
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from smolvla_ros.cli import main as smolvla
 from smolvla_ros.embodiment import DEFAULT_FILE, load_embodiment
+from smolvla_ros.execution.clock_offset import ClockOffset, Exchange
 from smolvla_ros.nodes.conversions import seconds, time_message
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, SceneState
@@ -18,25 +22,30 @@ ROBOT = load_embodiment()
 
 
 class Client:
-    """Publishes what the policy observes, sends requests, keeps the answers."""
+    """Publishes what the policy observes, sends requests, keeps the answers. `robot`: namespace with a slash."""
 
-    def __init__(self, graph) -> None:
-        self.graph = graph
+    def __init__(self, graph, robot: str = "") -> None:
+        self.graph, self.robot = graph, robot
         node = graph.node
-        self.images = {c.name: node.create_publisher(Image, c.topic, qos_profile_sensor_data) for c in ROBOT.cameras}
+        self.images = {
+            c.name: node.create_publisher(Image, robot + c.topic, qos_profile_sensor_data) for c in ROBOT.cameras
+        }
         self.compressed = {
-            c.name: node.create_publisher(CompressedImage, f"{c.topic}/compressed", qos_profile_sensor_data)
+            c.name: node.create_publisher(CompressedImage, f"{robot}{c.topic}/compressed", qos_profile_sensor_data)
             for c in ROBOT.cameras
         }
-        self.joint_states = node.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
-        self.scene = node.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
-        self.requests = node.create_publisher(ChunkRequest, "chunk_request", 5)
+        self.joint_states = node.create_publisher(JointState, f"{robot}/joint_states", qos_profile_sensor_data)
+        self.scene = node.create_publisher(SceneState, f"{robot}/simulator/scene", qos_profile_sensor_data)
+        self.requests = node.create_publisher(ChunkRequest, f"{robot}/chunk_request", 5)
         self.chunks: list[ActionChunk] = []
-        node.create_subscription(ActionChunk, "action_chunk", self.chunks.append, 5)
+        node.create_subscription(ActionChunk, f"{robot}/action_chunk", self.chunks.append, 5)
 
     def ready(self) -> None:
         self.graph.wait(
-            lambda: self.requests.get_subscription_count() and self.graph.node.count_publishers("action_chunk")
+            lambda: (
+                self.requests.get_subscription_count()
+                and self.graph.node.count_publishers(f"{self.robot}/action_chunk")
+            )
         )
         self.graph.wait(lambda: self.joint_states.get_subscription_count())
 
@@ -59,6 +68,11 @@ class Client:
             image.header.stamp = time_message(time.time())
             publisher.publish(image)
 
+    def request(self, request_id: int, instruction: str = "put the red cube in the blue box") -> None:
+        message = ChunkRequest(id=request_id, instruction=instruction)
+        message.header.stamp = time_message(time.time())
+        self.requests.publish(message)
+
     def ask(self, observe, instruction: str = "put the red cube in the blue box") -> ActionChunk:
         """Observes and asks until an answer comes (best-effort topics may lose the first messages)."""
         number = len(self.chunks)
@@ -69,7 +83,7 @@ class Client:
             observe()
             self.graph._executor.spin_once(timeout_sec=0.05)
             request_id += 1
-            self.requests.publish(ChunkRequest(id=request_id, instruction=instruction))
+            self.request(request_id, instruction)
             return self.chunks[-1] if len(self.chunks) > number else None
 
         return self.graph.wait(answered)
@@ -150,11 +164,91 @@ def test_of_requests_that_wait_the_newest_is_answered(graph, checkpoint) -> None
     client.ready()
     client.ask_until(client.observe, ActionChunk.STATUS_OK)
     for request_id in range(9001, 9006):
-        client.requests.publish(ChunkRequest(id=request_id, instruction="put the red cube in the blue box"))
+        client.request(request_id)
     graph.wait(lambda: client.chunks[-1].request_id == 9005)
     answered = [chunk.request_id for chunk in client.chunks]
     assert answered == sorted(answered)
     assert [chunk.id for chunk in client.chunks] == list(range(client.chunks[0].id, client.chunks[-1].id + 1))
+
+
+def test_a_request_without_a_stamp_is_told_what_it_lacks(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint))
+    client = Client(graph)
+    client.ready()
+    client.ask_until(client.observe, ActionChunk.STATUS_OK)
+    client.requests.publish(ChunkRequest(id=9001, instruction="go home"))
+    graph.wait(lambda: client.chunks[-1].request_id == 9001)
+    assert "expected an id above 0 and a stamp of the robot's clock" in client.chunks[-1].message
+
+
+def test_a_clock_that_is_seconds_off_makes_no_observation_stale_or_fresh(graph, checkpoint) -> None:
+    """The policy's machine is 7 s ahead: its node takes the time from /clock, everybody else from the host."""
+    clock = graph.node.create_publisher(Clock, "clock", 1)
+    graph.node.create_timer(0.02, lambda: clock.publish(Clock(clock=time_message(time.time() + 7.0))))
+    graph.start("policy", policy=str(checkpoint), use_sim_time=True)
+    client = Client(graph)
+    client.ready()
+    chunk = client.ask_until(client.observe, ActionChunk.STATUS_OK)
+    arrived_s = time.time()
+    assert seconds(chunk.observation_stamp) < seconds(chunk.request_stamp) + 1.0
+    assert 0.0 <= chunk.latency.observation_age < 0.5
+    offset = ClockOffset()
+    stamps = (chunk.request_stamp, chunk.request_received, chunk.header.stamp)
+    assert offset.add(Exchange(*map(seconds, stamps), arrived_s))
+    assert offset.offset_s == pytest.approx(7.0, abs=0.3)
+    stale = client.ask_until(lambda: client.observe(age_s=7.0), ActionChunk.STATUS_FAILED)
+    assert "the newest is 7" in stale.message
+
+
+def test_stamps_ahead_of_the_robot_s_clock_are_told_with_the_remedy(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint))
+    client = Client(graph)
+    client.ready()
+
+    def camera_s_clock_is_ahead() -> None:
+        client.observe(age_s=-5.0)
+        client.observe(cameras=())
+
+    told = client.ask_until(camera_s_clock_is_ahead, ActionChunk.STATUS_FAILED, "ahead of it")
+    assert re.match(r"/top/image_raw: expected a stamp of the executor's clock, found one [45]\.", told.message)
+    assert "chrony" in told.message
+
+
+def test_several_robots_are_served_and_one_s_trouble_is_its_own(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint), robots=["left", "right"])
+    left, right = Client(graph, "/left"), Client(graph, "/right")
+    diagnostics: list[DiagnosticArray] = []
+    graph.node.create_subscription(DiagnosticArray, "diagnostics", diagnostics.append, 1)
+    left.ready()
+    right.ready()
+    left.ask_until(left.observe, ActionChunk.STATUS_OK)
+    right.ask_until(right.observe, ActionChunk.STATUS_OK)
+
+    def ask_both() -> tuple[ActionChunk, ActionChunk]:
+        counts = len(left.chunks), len(right.chunks)
+
+        def answered() -> bool:
+            left.observe()
+            right.observe(names=("a", "b", "c", "d", "e", "f"))
+            left.request(9000 + counts[0])
+            right.request(9000 + counts[1], "go home")
+            graph._executor.spin_once(timeout_sec=0.05)
+            return len(left.chunks) > counts[0] and len(right.chunks) > counts[1]
+
+        graph.wait(answered)
+        return left.chunks[-1], right.chunks[-1]
+
+    graph.wait(lambda: ask_both()[1].status == ActionChunk.STATUS_FAILED)
+    of_left, of_right = ask_both()
+    assert of_left.status == ActionChunk.STATUS_OK
+    assert of_left.instruction == "put the red cube in the blue box"
+    assert of_right.status == ActionChunk.STATUS_FAILED
+    assert of_right.message.startswith("/right/joint_states: expected joints")
+    told = graph.wait(lambda: next((each for each in diagnostics if each.status[1].message != "ready"), None))
+    assert [status.name for status in told.status] == ["policy left", "policy right"]
+    assert told.status[0].message == "ready"
+    batches = {pair.key: int(pair.value) for pair in told.status[0].values if pair.key == "largest_batch"}
+    assert batches["largest_batch"] <= 2
 
 
 def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
@@ -184,6 +278,12 @@ def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
         ({"embodiment": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"image_transport": "pigeon"}, "expected raw or compressed, found 'pigeon'"),
         ({"image_max_age": -1.0}, "image_max_age"),
+        ({"robots": ["left", "left"]}, "robots: expected namespaces, each once"),
+        ({"robots": ["le-ft"]}, "robots: expected names of letters, digits and _, found 'le-ft'"),
+        (
+            {"robots": ["left", "right"], "embodiments": ["/a.yaml"]},
+            "expected 2 files, one for each of robots, found 1",
+        ),
     ],
 )
 def test_a_wrong_parameter_ends_the_node_with_one_line(graph, parameters: dict, told: str) -> None:
