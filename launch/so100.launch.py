@@ -26,16 +26,18 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     embodiment = load_embodiment(arguments["embodiment"])
     usb_port = serial_port(arguments, embodiment, Path(tempfile.mkdtemp(prefix="so100_")))
     description = robot_description(embodiment, arguments["hardware_type"], usb_port)
-    prepare_environment(os.environ)
+    prepare_environment(os.environ, over_network=arguments["side"] != "all")
     # first, so that a host without it is told before any other process is up
-    actions: list[LaunchDescriptionEntity] = [
-        Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            namespace=arguments["namespace"],
-            parameters=[{"robot_description": description}],
-        )
-    ]
+    actions: list[LaunchDescriptionEntity] = []
+    if arguments["side"] != "policy":
+        actions += [
+            Node(
+                package="robot_state_publisher",
+                executable="robot_state_publisher",
+                namespace=arguments["namespace"],
+                parameters=[{"robot_description": description}],
+            )
+        ]
     for spec in graph(arguments, description, usb_port):
         node = Node(
             package=spec.package,

@@ -14,6 +14,7 @@ BENCHES = {
     "data": "smolvla_ros.runtime.data_bench",
     "bus": "so100_hardware.bench",
     "faults": "so100_hardware.fault_campaign.campaign",
+    "network": "smolvla_ros.network.bench",
     "model": "smolvla_ros.engines.bench",
     "train": "smolvla_ros.training.bench",
 }

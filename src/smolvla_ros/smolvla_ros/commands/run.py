@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from smolvla_ros.runtime.graph import ARGUMENTS, parse_arguments
-from smolvla_ros.runtime.processes import NodeDeath
+from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments
+from smolvla_ros.runtime.processes import NodeDeath, NodeProcesses, prepare_environment
 from smolvla_ros.runtime.progress import ProgressLine
 from smolvla_ros.runtime.recording import Recording, TaskOutcome
 from smolvla_ros.runtime.report import record, task_row, write_report
@@ -48,6 +50,8 @@ class NodeDied(RuntimeError):
 
 def run(options: argparse.Namespace) -> int:
     arguments = parse_arguments(options.arguments)
+    if arguments["side"] == "policy":
+        return serve(options, arguments)
     with Session(arguments, options.output / "logs") as session:
         say(f"starting {arguments['hardware_type']}, policy {arguments['policy']}; logs in {options.output / 'logs'}")
         say("processes: " + ", ".join(f"{name} {pid}" for name, pid in session.nodes.pids().items()))
@@ -65,6 +69,23 @@ def run(options: argparse.Namespace) -> int:
         except NodeDied as death:
             return hold_after(session, death, recording)
     return report(options, outcome, recording, session)
+
+
+def serve(options: argparse.Namespace, arguments: dict[str, str]) -> int:
+    """The policy alone, for robots elsewhere, until Ctrl-C or its end."""
+    prepare_environment(os.environ, over_network=True)
+    (policy,) = graph(arguments, robot_description="", usb_port="")
+    nodes = NodeProcesses(options.output / "logs", arguments["namespace"])
+    nodes.start(replace(policy, parameters={**policy.parameters, "autostart": True}))
+    say(f"policy {arguments['policy']} serves; log: {nodes.log_file(policy.name)}; Ctrl-C ends it")
+    try:
+        while not (deaths := nodes.deaths()):
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        nodes.stop()
+        return 0
+    say(str(deaths[0]))
+    return 1
 
 
 def say(text: str) -> None:

@@ -17,7 +17,7 @@ from smolvla_ros.embodiment import Embodiment
 
 CONFIG = Path(__file__).parent.parent / "config"
 PARAMETERS_FILE = CONFIG / "parameters.yaml"
-FASTDDS_FILE = CONFIG / "fastdds.xml"
+FASTDDS_FILE, FASTDDS_NETWORK_FILE = CONFIG / "fastdds.xml", CONFIG / "fastdds_network.xml"
 
 
 SIMULATED_BUS_TIMEOUT_S = 60.0
@@ -61,6 +61,13 @@ ARGUMENTS = (
         "all nodes take time from /clock; the simulator publishes it",
         ("true", "false"),
     ),
+    LaunchArgument(
+        "side",
+        "all",
+        "what runs on this machine: everything, all but the policy, or the policy alone",
+        ("all", "robot", "policy"),
+    ),
+    LaunchArgument("robots", "", "namespaces of the robots that the policy serves, with commas; empty: its own"),
     LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
 )
 
@@ -120,6 +127,19 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         merged = {**(configured.get(name) or {}).get("ros__parameters", {}), **parameters, **timed}
         return NodeSpec(package, name, name, merged, managed=package == "smolvla_ros")
 
+    policy = node(
+        "smolvla_ros",
+        "policy",
+        embodiment=embodiment,
+        policy=arguments["policy"],
+        device=arguments["device"],
+        engine=arguments["engine"],
+        seed=seed,
+        robots=arguments["robots"].split(","),
+        **({"image_transport": "compressed"} if arguments["side"] == "policy" else {}),
+    )
+    if arguments["side"] == "policy":
+        return [policy]
     nodes = []
     if arguments["hardware_type"] == "mujoco":
         world = {"embodiment": embodiment, "usb_port": usb_port, "seed": seed}
@@ -129,17 +149,8 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
     # a simulated bus appears when its process is up, a real one is there or is not
     patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
     nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
-    nodes.append(
-        node(
-            "smolvla_ros",
-            "policy",
-            embodiment=embodiment,
-            policy=arguments["policy"],
-            device=arguments["device"],
-            engine=arguments["engine"],
-            seed=seed,
-        )
-    )
+    if arguments["side"] == "all":
+        nodes.append(policy)
     nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from smolvla_ros.runtime.graph import FASTDDS_FILE, NodeSpec
+from smolvla_ros.runtime.graph import FASTDDS_FILE, FASTDDS_NETWORK_FILE, NodeSpec
 
 STOP_TIMEOUT_S = 8.0
 PR_SET_PDEATHSIG = 1
@@ -121,10 +121,14 @@ def find_executable(package: str, executable: str) -> Path:
     )
 
 
-def prepare_environment(environment: MutableMapping[str, str]) -> None:
-    """Settings of the middleware for this process and its children: room for images, discovery on this host."""
-    environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(FASTDDS_FILE))
-    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+def prepare_environment(environment: MutableMapping[str, str], over_network: bool = False) -> None:
+    """Settings of the middleware for this process and its children: room for images, discovery on this host.
+
+    over_network: the other side is another machine; discovery reaches it, and what is lost on the way is soon repeated.
+    """
+    profiles = FASTDDS_NETWORK_FILE if over_network else FASTDDS_FILE
+    environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profiles))
+    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET" if over_network else "LOCALHOST")
     environment.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
 
 

@@ -34,7 +34,7 @@ class Session:
         self.nodes = NodeProcesses(log_folder, self.arguments["namespace"])
 
     def __enter__(self) -> Session:
-        prepare_environment(os.environ)
+        prepare_environment(os.environ, over_network=self.arguments["side"] != "all")
         usb_port = serial_port(self.arguments, self.embodiment, Path(self._run_folder.name))
         description = robot_description(self.embodiment, self.arguments["hardware_type"], usb_port)
         specs = graph(self.arguments, description, usb_port)
