@@ -14,9 +14,10 @@ BENCHES = {
     "data": "smolvla_ros.runtime.data_bench",
     "bus": "so100_hardware.bench",
     "faults": "so100_hardware.fault_campaign.campaign",
-    "network": "smolvla_ros.network.bench",
     "model": "smolvla_ros.engines.bench",
     "train": "smolvla_ros.training.bench",
+    "arms": "smolvla_ros.policies.arms_bench",
+    "network": "smolvla_ros.network.bench",
 }
 # those whose `rows(peer, raw)` also keeps raw data and plots in reports/<name>/
 KEEPING_RAW = ("async",)

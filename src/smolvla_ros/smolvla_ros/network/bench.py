@@ -1,7 +1,7 @@
 """`smolvla bench network`: the task with the policy on another machine, over links that delay, lose and break.
 
-Robot (simulator, driver, executor) and policy run in network namespaces of their own, joined by a Link. Compressed images
-cross it, too: they are taken as the policy takes them, and counted.
+Robot (simulator, driver, executor) and policy run in network namespaces of their own, joined by a Link. Compressed
+images cross it, too: they are taken as the policy takes them, and counted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from smolvla_ros.network.link import Conditions, Link
-from smolvla_ros.network.machines import POLICY, ROBOT, Machines, NoNamespaces, enter_own_namespace, two_machines
+from smolvla_ros.network.machines import POLICY, ROBOT, Machines, in_own_namespace, two_machines
 from smolvla_ros.runtime.processes import prepare_environment
 
 SEED = 7
@@ -38,6 +39,10 @@ class Case:
     outage_s: float = 0.0
 
 
+class LinkRunFailed(RuntimeError):
+    """One of the sides ended early. The message holds its last words."""
+
+
 OUTAGE_AFTER_S = 2.0
 CASES = (
     Case("as it is", Conditions()),
@@ -50,10 +55,14 @@ CASES = (
 
 
 def rows(_peer: Path | None) -> list[dict[str, Any]]:
-    """One row a case. Raises NoNamespaces where this host cannot."""
-    names = os.environ.get("SMOLVLA_NETWORK_CASES")
-    enter_own_namespace()
-    return [run(case) for case in CASES if not names or case.name in names.split(";")]
+    """One row a case. Raises NoNamespaces where this host cannot, LinkRunFailed where a side ended early."""
+    before = in_own_namespace()
+    with tempfile.TemporaryDirectory(prefix="smolvla_network_") as folder:
+        file = Path(folder) / "rows.json"
+        done = subprocess.run([*before, sys.executable, "-m", __name__, str(file)], check=False, stderr=subprocess.PIPE)
+        if done.returncode:
+            raise LinkRunFailed(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+        return json.loads(file.read_text())
 
 
 def run(case: Case) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def _watch(robot: subprocess.Popen[str], link: Link, outage_s: float) -> tuple[f
                 time.sleep(outage_s)
                 link.conditions, outage = whole, (began_s, time.monotonic())
         if robot.wait() != 0:
-            raise NoNamespaces(f"the robot's side ended with code {robot.returncode}:\n{''.join(told)}")
+            raise LinkRunFailed(f"the robot's side ended with code {robot.returncode}: {' / '.join(told[-3:])}")
     finally:
         overdue.cancel()
     return outage
@@ -167,7 +176,7 @@ def _image_figures(images: dict[str, list[list[float]]], began_s: float, end_s: 
     for frames in images.values():
         times = [time_s for time_s, _ in frames if began_s < time_s < end_s]
         rates.append(len(times) / (end_s - began_s))
-        pauses += [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        pauses += [later - earlier for earlier, later in pairwise(times)]
         sizes += [size for _, size in frames]
     return {
         "images_hz": round(min(rates), 1) if len(rates) > 1 else 0.0,
@@ -186,3 +195,7 @@ def _stop(children: list[subprocess.Popen[Any]]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps([run(case) for case in CASES if case.name in (sys.argv[2:] or case.name)]))

@@ -1,7 +1,6 @@
 """Two machines as network namespaces, each with a wire to this process's namespace, where a Link joins the wires.
 
-    enter_own_namespace()                       # before any thread is started
-    with two_machines() as machines:
+    with two_machines() as machines:            # in a process begun with in_own_namespace()
         link = Link(machines.wires, Conditions(delay_s=0.05))
         machines.start(ROBOT, ["smolvla", "run", "side:=robot"])
 
@@ -27,7 +26,6 @@ from typing import Any
 
 ROBOT, POLICY = 0, 1
 ADDRESSES = ("10.99.0.1/24", "10.99.0.2/24")
-INSIDE = "SMOLVLA_NETWORK_NAMESPACE"
 SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
 TOOLS = ("ip", "nsenter", "unshare")
 WHERE_IT_RUNS = "run it as root, or where users may make namespaces (kernel.unprivileged_userns_clone=1)"
@@ -52,10 +50,8 @@ class Machines:
         return subprocess.Popen([*enter, *command], env=dict(environment), **popen)
 
 
-def enter_own_namespace() -> None:
-    """Runs this command again in a network namespace of its own, and returns there. Raises NoNamespaces."""
-    if INSIDE in os.environ:
-        return
+def in_own_namespace() -> list[str]:
+    """What to put before a command that makes machines. Raises NoNamespaces."""
     for tool in TOOLS:
         if not shutil.which(tool):
             raise NoNamespaces(f"expected the command {tool} (packages iproute2 and util-linux), found none")
@@ -63,9 +59,7 @@ def enter_own_namespace() -> None:
     tried = subprocess.run([*own, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         raise NoNamespaces(f"expected to make a network namespace, found: {tried.stderr.strip()}; {WHERE_IT_RUNS}")
-    os.environ[INSIDE] = "1"
-    sys.stdout.flush()
-    os.execvp(own[0], [*own, sys.executable, *sys.orig_argv[1:]])
+    return own
 
 
 @contextmanager

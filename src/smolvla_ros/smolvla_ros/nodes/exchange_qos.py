@@ -1,4 +1,4 @@
-"""How requests and chunks travel: repeated until they arrive, the newest alone, and not after they are of no use.
+"""How requests, chunks and compressed images travel: repeated until they arrive, but not once they are of no use.
 
 A lifespan is the publisher's alone: a subscription's would compare the publisher's clock with its own.
 """
@@ -15,4 +15,6 @@ CHUNK_LIFE_S = 5.0
 
 REQUEST = QoSProfile(depth=1, lifespan=Duration(seconds=REQUEST_LIFE_S))
 CHUNK = QoSProfile(depth=1, lifespan=Duration(seconds=CHUNK_LIFE_S))
+COMPRESSED_IMAGE = QoSProfile(depth=30, lifespan=Duration(seconds=1.0))
+"""A second of frames: what a round trip and a repetition take; subscriptions without repetition get it, too."""
 RECEIVED = QoSProfile(depth=1)

@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage
 
 from smolvla_msgs.msg import ExecutorState
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.nodes.newest import NEWEST
+from smolvla_ros.nodes.newest import REPEATED_NEWEST
 from smolvla_ros.nodes.process import run_node
 
 FIELDS = ("mode", "clock_offset", "clock_offset_error", "network_time", "requests_timed_out", "chunks_refused")
@@ -37,7 +37,7 @@ class NetworkWitness(Node):
         else:
             for camera in load_embodiment("").cameras:
                 topic, on_image = f"{camera.topic.lstrip('/')}/compressed", partial(self._on_image, camera.name)
-                self.create_subscription(CompressedImage, topic, on_image, NEWEST)
+                self.create_subscription(CompressedImage, topic, on_image, REPEATED_NEWEST)
         self.create_timer(0.2, lambda: None)  # signals are looked at between two callbacks
 
     def _on_image(self, camera: str, message: CompressedImage) -> None:

@@ -13,6 +13,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
+REPEATED_NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+"""For what goes out in many packets over a network that loses some: one lost is sent again."""
 
 
 class NotSpun(CallbackGroup):
@@ -29,18 +31,26 @@ class NotSpun(CallbackGroup):
 
 
 class Newest:
-    """A subscription with sensor QoS. State: the newest message so far. For one reading thread."""
+    """A subscription to one message. State: the newest so far. For one reading thread."""
 
-    def __init__(self, node: Node, message_type: Any, topic: str) -> None:
+    def __init__(self, node: Node, message_type: Any, topic: str, qos: QoSProfile = NEWEST) -> None:
         self._subscription = node.create_subscription(
-            message_type, topic, lambda _message: None, NEWEST, callback_group=NotSpun()
+            message_type, topic, lambda _message: None, qos, callback_group=NotSpun()
         )
+        self._node, self._reliable = node, qos.reliability == ReliabilityPolicy.RELIABLE
         self._message: Any = None
 
     @property
     def topic(self) -> str:
         """With namespace and remappings."""
         return str(self._subscription.topic_name)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether it is published, but by none that offers what this subscription asks for."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        best_effort = [each.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for each in publishers]
+        return self._reliable and bool(publishers) and all(best_effort)
 
     def get(self) -> Any:
         """The newest message; None before the first."""

@@ -28,7 +28,7 @@ from smolvla_ros.nodes.conversions import (
     time_message,
 )
 from smolvla_ros.nodes.exchange_qos import CHUNK
-from smolvla_ros.nodes.newest import Newest
+from smolvla_ros.nodes.newest import NEWEST, REPEATED_NEWEST, Newest
 from smolvla_ros.policies.interface import Chunk, Observation, Policy
 
 STAGES = ("preprocess", "encode", "denoise", "postprocess")
@@ -76,11 +76,12 @@ class ObservedRobot:
         self._image_max_age_s = settings["image_max_age"]
         self._joint_state_max_age_s = settings["joint_state_max_age"]
         compressed = settings["image_transport"] == "compressed"
+        qos = REPEATED_NEWEST if settings["image_reliability"] == "reliable" else NEWEST
         self._images = {}
         for camera in policy.cameras:
             topic = self.topic(embodiment.camera(camera).topic.lstrip("/"))
             image_type, suffix = (CompressedImage, "/compressed") if compressed else (Image, "")
-            self._images[camera] = Newest(node, image_type, topic + suffix)
+            self._images[camera] = Newest(node, image_type, topic + suffix, qos)
         self._joint_states = Newest(node, JointState, self.topic("joint_states"))
         self._scene = Newest(node, SceneState, self.topic("simulator/scene")) if policy.needs_objects else None
         self._image_stamps: dict[str, float] = {}
@@ -167,6 +168,11 @@ class ObservedRobot:
         """The message and its stamp. Raises NotReady where there is none."""
         message = newest.get()
         if message is None:
+            if newest.unheard:
+                raise NotReady(
+                    f"{newest.topic}: expected a publisher that sends lost parts again, found one that does not; set "
+                    "image_reliability to best_effort, or the publisher's QoS to reliable"
+                )
             raise NotReady(f"{newest.topic}: nothing has come on it; is its publisher running?")
         return message, seconds(message.header.stamp)
 

@@ -43,6 +43,7 @@ PARAMETERS = (
     Parameter("real_time_chunking", "off", "what holds a new chunk to the rows under way: off, guided, trained"),
     Parameter("time_limit", 0.0, "s for a chunk; fewer steps where all would take longer; 0: none", (0.0, 60.0)),
     Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
+    Parameter("image_reliability", "best_effort", "'best_effort', or 'reliable': lost parts of images are sent again"),
     Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
     Parameter("joint_state_max_age", 0.3, "s; an older newest joint state is no observation", (0.01, 60.0)),
 )
@@ -94,6 +95,7 @@ class PolicyNode(ManagedNode):
         settings = self.settings
         _one_of("real_time_chunking", settings["real_time_chunking"], CHUNKING)
         _one_of("image_transport", settings["image_transport"], ("raw", "compressed"))
+        _one_of("image_reliability", settings["image_reliability"], ("best_effort", "reliable"))
         files = _embodiment_of_each(settings)
         started = time.monotonic()
         policies: list[Policy] = []

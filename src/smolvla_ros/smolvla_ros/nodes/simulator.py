@@ -19,6 +19,7 @@ from smolvla_msgs.msg import SceneState
 from smolvla_msgs.srv import EvaluateTask, InjectFault, ResetScene
 from smolvla_ros.embodiment import Camera, EmbodimentError, load_embodiment
 from smolvla_ros.nodes.conversions import seconds, time_message
+from smolvla_ros.nodes.exchange_qos import COMPRESSED_IMAGE
 from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
@@ -64,7 +65,7 @@ class SimulatorNode(ManagedNode):
             topic = camera.topic.lstrip("/")
             self._raw[camera.name] = self.create_publisher(Image, topic, qos_profile_sensor_data)
             self._compressed[camera.name] = self.create_publisher(
-                CompressedImage, f"{topic}/compressed", qos_profile_sensor_data
+                CompressedImage, f"{topic}/compressed", COMPRESSED_IMAGE
             )
             self._info[camera.name] = self.create_publisher(
                 CameraInfo, f"{topic.rsplit('/', 1)[0]}/camera_info", qos_profile_sensor_data

@@ -21,6 +21,8 @@ FASTDDS_FILE, FASTDDS_NETWORK_FILE = CONFIG / "fastdds.xml", CONFIG / "fastdds_n
 
 
 SIMULATED_BUS_TIMEOUT_S = 60.0
+# how the policy takes images that come from another machine
+OVER_NETWORK = {"image_transport": "compressed", "image_reliability": "reliable", "image_max_age": 1.0}
 
 
 class ArgumentError(ValueError):
@@ -136,7 +138,7 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         engine=arguments["engine"],
         seed=seed,
         robots=arguments["robots"].split(","),
-        **({"image_transport": "compressed"} if arguments["side"] == "policy" else {}),
+        **(OVER_NETWORK if arguments["side"] == "policy" else {}),
     )
     if arguments["side"] == "policy":
         return [policy]
