@@ -32,18 +32,22 @@ STOP_TIMEOUT_S, TASK_TIMEOUT_S, START_TIMEOUT_S = 20.0, 60.0, 90.0
 
 @dataclass(frozen=True)
 class Case:
-    """The link's conditions, and for how long it breaks, `OUTAGE_AFTER_S` after the arm has begun to move."""
+    """The link's conditions, and for how long it breaks, `OUTAGE_AFTER_S` after the arm has begun to move.
+
+    policy: the scripted one does the task; a checkpoint with random weights does not, but needs the images.
+    """
 
     name: str
     conditions: Conditions
     outage_s: float = 0.0
+    policy: str = "scripted"
 
 
 class LinkRunFailed(RuntimeError):
     """One of the sides ended early. The message holds its last words."""
 
 
-OUTAGE_AFTER_S = 2.0
+OUTAGE_AFTER_S, RANDOM, RANDOM_TASK_S = 2.0, "tiny, random", 15.0
 CASES = (
     Case("as it is", Conditions()),
     Case("50 ms", Conditions(delay_s=0.05)),
@@ -51,6 +55,8 @@ CASES = (
     Case("5 % loss", Conditions(loss=0.05)),
     Case("50 ms, 5 % loss", Conditions(delay_s=0.05, loss=0.05)),
     Case("outage of 10 s", Conditions(), outage_s=10.0),
+    Case("50 ms, 5 % loss, images", Conditions(delay_s=0.05, loss=0.05), policy=RANDOM),
+    Case("200 ms, 5 % loss, images", Conditions(delay_s=0.2, loss=0.05), policy=RANDOM),
 )
 
 
@@ -89,8 +95,12 @@ def _run(case: Case, machines: Machines, link: Link, folder: Path) -> dict[str, 
     try:
         with (folder / "log").open("w") as log:
             quiet = {"stdout": log, "stderr": log}
+            limit_s, policy = TASK_TIMEOUT_S, case.policy
+            if policy == RANDOM:
+                limit_s, policy = RANDOM_TASK_S, str(folder / "checkpoint")
+                start(ROBOT, "smolvla_ros.cli", "checkpoint", "init", policy, **quiet).wait()
             output = str(folder / "policy")
-            start(POLICY, "smolvla_ros.cli", "run", "side:=policy", "policy:=scripted", "--output", output, **quiet)
+            start(POLICY, "smolvla_ros.cli", "run", "side:=policy", f"policy:={policy}", "--output", output, **quiet)
             witness = "smolvla_ros.nodes.network_witness"
             start(POLICY, witness, "images", str(folder / "images.json"), **quiet)
             start(ROBOT, witness, "states", str(folder / "states.json"), **quiet)
@@ -101,7 +111,7 @@ def _run(case: Case, machines: Machines, link: Link, folder: Path) -> dict[str, 
                 "--reports",
                 str(folder),
                 "--time-limit",
-                f"{TASK_TIMEOUT_S:g}",
+                f"{limit_s:g}",
             ]
             robot = start(ROBOT, "smolvla_ros.cli", "run", *words, stdout=subprocess.PIPE, stderr=log, text=True)
             outage = _watch(robot, link, case.outage_s)
@@ -141,6 +151,7 @@ def _row(case: Case, link: Link, outage: tuple[float, float] | None, folder: Pat
     last = states[-1]
     return {
         "link": case.name,
+        "policy": case.policy,
         "delay_s": case.conditions.delay_s,
         "loss": case.conditions.loss,
         "outage_s": case.outage_s,
