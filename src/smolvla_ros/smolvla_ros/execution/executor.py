@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task
+from smolvla_ros.execution.clock_offset import ClockOffset
 from smolvla_ros.execution.commanded import CommandedMotion
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
@@ -51,7 +52,8 @@ class ChunkExecutor:
         self.latency = LatencyWindow()
         self.counts = TaskCounts()
         self.motion = CommandedMotion(self.limits)
-        self.mode, self.reason, self.warning = Mode.IDLE, "no task", ""
+        self.mode, self.reason, self.latency_warning = Mode.IDLE, "no task", ""
+        self.policy_clock = ClockOffset()
         self.instruction, self.policy = "", ""
         self.horizon, self.policy_step_s, self.pace = 0, 0.0, Pace()
         self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
@@ -70,7 +72,7 @@ class ChunkExecutor:
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
-        self._policy_fault, self.warning, self._held_since_s = "", "", None
+        self._policy_fault, self.latency_warning, self._held_since_s = "", "", None
         self.gate.restart()
         if flush:
             self._drop_rows()
@@ -177,6 +179,11 @@ class ChunkExecutor:
         if not len(self.timeline) and self.horizon:
             self.counts.starved_s += max(0.0, since_s)
         return Commands(self._follow(now_s), self._request(now_s))
+
+    @property
+    def warning(self) -> str:
+        """What an operator should look at although the arm moves; empty where there is nothing."""
+        return self.latency_warning or self.policy_clock.warning(CLOCK_TOLERANCE_S)
 
     @property
     def task_time_s(self) -> float:
@@ -290,7 +297,7 @@ class ChunkExecutor:
         timing = self._expected_latency_s, self.horizon, self.step_s
         if self.settings.auto_threshold:
             self.gate.threshold = safe_threshold(*timing)
-        self.warning = pace_warning(*usual, pace) or starvation_warning(*timing, self.gate.threshold)
+        self.latency_warning = pace_warning(*usual, pace) or starvation_warning(*timing, self.gate.threshold)
 
     @property
     def step_s(self) -> float:

@@ -113,7 +113,9 @@ def _run(case: Case, machines: Machines, link: Link, folder: Path) -> dict[str, 
                 "--time-limit",
                 f"{limit_s:g}",
             ]
-            robot = start(ROBOT, "smolvla_ros.cli", "run", *words, stdout=subprocess.PIPE, stderr=log, text=True)
+            robot = start(
+                ROBOT, "smolvla_ros.cli", "run", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
             outage = _watch(robot, link, case.outage_s)
             _stop(children)
     finally:

@@ -23,7 +23,8 @@ from smolvla_ros.execution.task_end import TaskEnd
 from smolvla_ros.execution.timeline import ChunkRejected
 from smolvla_ros.nodes.controllers import ControllerError, make_controller
 from smolvla_ros.nodes.conversions import joint_positions, seconds
-from smolvla_ros.nodes.executor_messages import arrived_chunk, diagnostics, request_message, state_message
+from smolvla_ros.nodes.exchange_qos import RECEIVED, REQUEST
+from smolvla_ros.nodes.executor_messages import arrived_chunk, diagnostics, exchange_of, request_message, state_message
 from smolvla_ros.nodes.executor_parameters import PARAMETERS, QueueRuleError, executor_settings
 from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.newest import Newest
@@ -58,7 +59,7 @@ class ExecutorNode(ManagedNode):
         self._log = TroubleLog(self.get_logger())
         self._rate_hz, self._ticks = settings["rate"], 0
         self._controller = make_controller(settings["controller"], self, self._names)
-        self._requests = self.create_publisher(ChunkRequest, "chunk_request", QoSProfile(depth=1))
+        self._requests = self.create_publisher(ChunkRequest, "chunk_request", REQUEST)
         self._states = self.create_publisher(ExecutorState, "executor/state", QoSProfile(depth=1))
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
         self._joint_states = Newest(self, JointState, "joint_states")
@@ -69,7 +70,7 @@ class ExecutorNode(ManagedNode):
         self._task.settings = settings
 
     def activate(self) -> None:
-        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
+        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, RECEIVED)
         self.create_timer(1.0 / self._rate_hz, self._tick)
 
     def deactivate(self) -> None:
@@ -109,6 +110,8 @@ class ExecutorNode(ManagedNode):
 
     def _on_chunk(self, message: ActionChunk) -> None:
         now_s = self._now_s()
+        if exchange := exchange_of(message, now_s):
+            self._core.policy_clock.add(exchange)
         if message.status != ActionChunk.STATUS_OK:
             counts = self._core.on_refusal(message.request_id, message.message, now_s)
             if counts and message.status == ActionChunk.STATUS_REFUSED and self._task is not None:

@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
+from smolvla_ros.execution.clock_offset import Exchange
 from smolvla_ros.execution.exchange import ArrivedChunk, Request
 from smolvla_ros.execution.executor import ChunkExecutor
 from smolvla_ros.execution.mode import Mode
@@ -38,6 +39,12 @@ def arrived_chunk(message: ActionChunk) -> ArrivedChunk:
         positions=rows_array(message.positions),
         input_stamps_s=inputs,
     )
+
+
+def exchange_of(message: ActionChunk, arrived_s: float) -> Exchange | None:
+    """What the chunk says of the clocks; None where its sender is none that tells them."""
+    sent_s, received_s = seconds(message.request_stamp), seconds(message.request_received)
+    return Exchange(sent_s, received_s, seconds(message.header.stamp), arrived_s) if sent_s and received_s else None
 
 
 def request_message(request: Request, names: Sequence[str], stamp: Time) -> ChunkRequest:
@@ -76,6 +83,9 @@ def state_message(core: ChunkExecutor, stamp: Time) -> ExecutorState:
         latency_last=core.latency.last_s,
         latency_p50=core.latency.quantile_s(0.5),
         latency_p99=core.latency.quantile_s(0.99),
+        clock_offset=core.policy_clock.offset_s,
+        clock_offset_error=core.policy_clock.error_s,
+        network_time=core.policy_clock.network_s,
         **{name: getattr(core.counts, name) for name in COUNTS},
     )
     message.header.stamp = stamp
@@ -104,5 +114,8 @@ def diagnostics(core: ChunkExecutor, stamp: Time) -> DiagnosticArray:
         "requests_timed_out": core.gate.timed_out,
         "foreign_trajectories": core.foreign_trajectories,
         "clock_jumps": core.clock_jumps,
+        "clock_offset_s": f"{core.policy_clock.offset_s:.6f}",
+        "clock_offset_error_s": f"{core.policy_clock.error_s:.6f}",
+        "network_s": f"{core.policy_clock.network_s:.6f}",
     }
     return diagnostics_message(stamp, "executor", level, core.reason or core.warning or "executing chunks", values)
