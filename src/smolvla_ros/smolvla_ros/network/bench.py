@@ -32,7 +32,7 @@ STOP_TIMEOUT_S, TASK_TIMEOUT_S, START_TIMEOUT_S = 20.0, 60.0, 90.0
 
 @dataclass(frozen=True)
 class Case:
-    """The link's conditions, and for how long it breaks, `OUTAGE_AFTER_S` after the arm has begun to move.
+    """The link's conditions, and for how long it breaks once the arm has begun to move.
 
     policy: the scripted one does the task; a checkpoint with random weights does not, but needs the images.
     """
@@ -47,7 +47,7 @@ class LinkRunFailed(RuntimeError):
     """One of the sides ended early. The message holds its last words."""
 
 
-OUTAGE_AFTER_S, RANDOM, RANDOM_TASK_S = 2.0, "tiny, random", 15.0
+RANDOM, RANDOM_TASK_S = "tiny, random", 15.0
 CASES = (
     Case("as it is", Conditions()),
     Case("50 ms", Conditions(delay_s=0.05)),
@@ -133,7 +133,6 @@ def _watch(robot: subprocess.Popen[str], link: Link, outage_s: float) -> tuple[f
         for line in robot.stdout:
             told.append(line)
             if outage_s and outage is None and " running " in line:
-                time.sleep(OUTAGE_AFTER_S)
                 began_s, whole = time.monotonic(), link.conditions
                 link.conditions = replace(whole, broken=True)
                 time.sleep(outage_s)

@@ -14,7 +14,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 REPEATED_NEWEST = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
-"""For what goes out in many packets over a network that loses some: one lost is sent again."""
+"""For what goes out in many packets over a network that loses some: one lost is sent again.
+
+A message of which a packet is missing has a place in the queue until that has come; in a queue of one the next message
+would push it out, and nothing would ever be mended.
+"""
 
 
 class NotSpun(CallbackGroup):

@@ -22,7 +22,7 @@ FASTDDS_FILE, FASTDDS_NETWORK_FILE = CONFIG / "fastdds.xml", CONFIG / "fastdds_n
 
 SIMULATED_BUS_TIMEOUT_S = 60.0
 # how the policy takes images that come from another machine
-OVER_NETWORK = {"image_transport": "compressed", "image_reliability": "reliable", "image_max_age": 1.0}
+OVER_NETWORK = {"image_transport": "compressed", "image_reliability": "reliable", "image_max_age": 1.5}
 
 
 class ArgumentError(ValueError):
