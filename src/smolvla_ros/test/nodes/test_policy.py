@@ -150,6 +150,14 @@ def test_compressed_images_are_taken_and_broken_ones_told_by_topic(graph, checkp
     client.ask_until(lambda: client.observe_compressed(jpeg), ActionChunk.STATUS_OK)
 
 
+def test_a_publisher_that_repeats_nothing_is_told_to_a_policy_that_asks_for_it(graph, checkpoint) -> None:
+    graph.start("policy", policy=str(checkpoint), image_reliability="reliable")
+    client = Client(graph)
+    client.ready()
+    chunk = client.ask_until(client.observe, ActionChunk.STATUS_FAILED, "image_reliability")
+    assert chunk.message.startswith("/top/image_raw: expected a publisher that sends lost parts again")
+
+
 def test_joint_states_that_are_no_numbers_are_no_observation(graph, checkpoint) -> None:
     graph.start("policy", policy=str(checkpoint))
     client = Client(graph)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.runtime.graph import ARGUMENTS, ArgumentError, graph, parse_arguments, serial_port
+from smolvla_ros.runtime.processes import prepare_environment
 
 ROBOT = load_embodiment()
 
@@ -46,6 +47,30 @@ def test_with_simulated_time_the_simulator_has_the_clock_and_all_others_follow_i
     assert followers == {"so100_driver", "policy", "executor"}
     assert nodes[0].parameters["publish_clock"] is True
     assert not any("use_sim_time" in node.parameters for node in graph(parse_arguments([]), "<robot/>", "/tmp/bus"))
+
+
+def test_two_machines_share_the_nodes_and_the_policy_takes_images_for_a_network() -> None:
+    assert names("side:=robot") == ["simulator", "so100_driver", "executor"]
+    assert names("side:=policy") == ["policy"]
+    (policy,) = graph(parse_arguments(["side:=policy", "robots:=left,right"]), "", "")
+    assert policy.parameters["robots"] == ["left", "right"]
+    assert policy.parameters["image_transport"] == "compressed"
+    assert policy.parameters["image_reliability"] == "reliable"
+    (alone,) = [node for node in graph(parse_arguments([]), "", "") if node.name == "policy"]
+    assert alone.parameters["robots"] == [""]
+    assert "image_transport" not in alone.parameters
+
+
+def test_discovery_leaves_the_host_only_where_the_other_side_is_elsewhere() -> None:
+    here: dict[str, str] = {}
+    prepare_environment(here)
+    assert here["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    elsewhere = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT"}
+    prepare_environment(elsewhere, over_network=True)
+    assert elsewhere["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SYSTEM_DEFAULT"
+    profiles = [Path(each["FASTRTPS_DEFAULT_PROFILES_FILE"]) for each in (here, elsewhere)]
+    assert [path.name for path in profiles] == ["fastdds.xml", "fastdds_network.xml"]
+    assert all(path.exists() for path in profiles)
 
 
 @pytest.mark.parametrize(
