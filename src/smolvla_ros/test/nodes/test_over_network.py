@@ -85,8 +85,8 @@ class RobotAndPolicyFarApart:
             carrier.conditions = conditions
 
     def begin(self) -> None:
-        self.graph.wait(self._client.server_is_ready)
-        self.graph.wait(lambda: self.graph.node.count_subscribers("far/chunk_request") and self.states)
+        self.graph.wait(self._client.server_is_ready, 90.0)
+        self.graph.wait(lambda: self.graph.node.count_subscribers("far/chunk_request") and self.states, 90.0)
         goal = RunTask.Goal(instruction="go home", time_limit=duration_message(100.0))
         sent = self._client.send_goal_async(goal)
         self.graph.wait(sent.done)
