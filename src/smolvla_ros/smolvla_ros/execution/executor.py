@@ -291,7 +291,8 @@ class ChunkExecutor:
         if pace.slowdown != self.pace.slowdown:
             self.timeline.stretch(now_s, pace.slowdown / self.pace.slowdown)
         self.pace = pace
-        self.warning = "" if synchronous else self.warning
+        if synchronous:
+            self.latency_warning = ""
         if synchronous or len(self.latency) < ENOUGH_LATENCIES:
             return
         timing = self._expected_latency_s, self.horizon, self.step_s
