@@ -1,23 +1,53 @@
 """ros2 launch smolvla_ros so100.launch.py hardware_type:=mujoco policy:=scripted
 
 The arguments and the list of nodes are those of `smolvla run`; this file only turns them into launch's own actions and
-adds what only a ROS host has (robot_state_publisher, rviz2).
+adds what only a ROS host has: robot_state_publisher, rviz2, ros2_control where its plugin is installed. Whatever ends
+by itself or does not come up ends the launch, with the reason.
 """
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction, RegisterEventHandler
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from ament_index_python.resources import get_resources
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    TimerAction,
+)
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.runtime.description import robot_description
-from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments, serial_port
+from smolvla_ros.runtime.graph import (
+    ARGUMENTS,
+    SIMULATED_BUS_TIMEOUT_S,
+    ArgumentError,
+    LaunchArgument,
+    NodeSpec,
+    graph,
+    parse_arguments,
+    serial_port,
+)
 from smolvla_ros.runtime.processes import prepare_environment
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+DRIVER = LaunchArgument(
+    "driver",
+    "auto",
+    "what drives the servos; auto: ros2_control where its plugin is installed",
+    ("auto", "ros2_control", "so100_driver"),
+)
+BUS_LOOK_S = 0.2
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -26,35 +56,29 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     embodiment = load_embodiment(arguments["embodiment"])
     usb_port = serial_port(arguments, embodiment, Path(tempfile.mkdtemp(prefix="so100_")))
     description = robot_description(embodiment, arguments["hardware_type"], usb_port)
+    ros2_control = with_ros2_control(context.launch_configurations["driver"], arguments["hardware_type"])
+    specs = graph(arguments, description, usb_port, ros2_control)
     prepare_environment(os.environ, over_network=arguments["side"] != "all")
     # first, so that a host without it is told before any other process is up
     actions: list[LaunchDescriptionEntity] = []
     if arguments["side"] != "policy":
-        actions += [
-            Node(
-                package="robot_state_publisher",
-                executable="robot_state_publisher",
-                namespace=arguments["namespace"],
-                parameters=[{"robot_description": description}],
-            )
-        ]
-    for spec in graph(arguments, description, usb_port):
-        node = Node(
-            package=spec.package,
-            executable=spec.executable,
-            name=spec.name,
+        publisher = Node(
+            package="robot_state_publisher",
+            executable="robot_state_publisher",
             namespace=arguments["namespace"],
-            parameters=[{**spec.parameters, **({"autostart": True} if spec.managed else {})}],
-            arguments=list(spec.arguments),
-            output="screen",
+            parameters=[{"robot_description": description}],
         )
-        reason = f"{spec.name} ended: see its last lines above"
-        actions += [
-            node,
-            RegisterEventHandler(OnProcessExit(target_action=node, on_exit=[EmitEvent(event=Shutdown(reason=reason))])),
-        ]
+        actions.append(publisher)
+    simulated = arguments["hardware_type"] in ("mujoco", "virtual")
+    behind_bus: list[LaunchDescriptionEntity] = []
+    for spec in specs:
+        # the plugin looks for its port once, and a simulated bus appears when its process is up
+        late = simulated and ros2_control and spec.package == "controller_manager"
+        (behind_bus if late else actions).extend(node_actions(spec, arguments["namespace"]))
+    if behind_bus:
+        actions.append(when_there(Path(usb_port), behind_bus, time.monotonic() + SIMULATED_BUS_TIMEOUT_S))
     if arguments["use_rviz"] == "true":
-        actions.append(Node(package="rviz2", executable="rviz2", arguments=["-d", _rviz_file()]))
+        actions.append(Node(package="rviz2", executable="rviz2", arguments=["-d", rviz_file()]))
     if arguments["instruction"]:
         goal = f"{{instruction: '{arguments['instruction']}'}}"
         action = f"/{arguments['namespace']}/executor/run_task".replace("//", "/")
@@ -66,9 +90,62 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return actions
 
 
-def _rviz_file() -> str:
-    from ament_index_python.packages import get_package_share_directory
+def with_ros2_control(driver: str, hardware_type: str) -> bool:
+    """Raises ArgumentError where what was asked for is not installed."""
+    try:
+        get_package_prefix("controller_manager")
+        missing = (
+            ""
+            if "so100_hardware" in get_resources("hardware_interface__pluginlib__plugin")
+            else "the so100_hardware plugin"
+        )
+    except PackageNotFoundError:
+        missing = "controller_manager"
+    wanted = driver == "ros2_control" or hardware_type == "mock_components"
+    if wanted and missing:
+        raise ArgumentError(f"driver: ros2_control needs {missing}, which is not installed")
+    return not missing and driver != "so100_driver"
 
+
+def node_actions(spec: NodeSpec, namespace: str) -> list[LaunchDescriptionEntity]:
+    """The node, and the end of the launch when it ends."""
+    values = {**spec.parameters, **({"autostart": True} if spec.managed else {})}
+    parameters: list = [str(spec.parameter_file)] if spec.parameter_file else []
+    parameters += [values] if values else []
+    node = Node(
+        package=spec.package,
+        executable=spec.executable,
+        name=spec.name if spec.lasting else None,
+        namespace=namespace,
+        parameters=parameters,
+        arguments=list(spec.arguments),
+        output="screen",
+    )
+
+    def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if context.is_shutdown or (not spec.lasting and event.returncode == 0):
+            return []
+        reason = f"{spec.name} ended with code {event.returncode}: see its last lines above"
+        return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+
+    return [node, RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended))]
+
+
+def when_there(path: Path, actions: list[LaunchDescriptionEntity], deadline_s: float) -> LaunchDescriptionEntity:
+    """The actions once the path exists; the end of the launch if it does not in time."""
+
+    def look(_context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if path.exists():
+            return actions
+        if time.monotonic() > deadline_s:
+            reason = f"no servo bus at {path} within {SIMULATED_BUS_TIMEOUT_S:g} s"
+            return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+        return [when_there(path, actions, deadline_s)]
+
+    return TimerAction(period=BUS_LOOK_S, actions=[OpaqueFunction(function=look)])
+
+
+def rviz_file() -> str:
     return str(Path(get_package_share_directory("so100_description")) / "rviz" / "so100.rviz")
 
 
@@ -80,6 +157,6 @@ def generate_launch_description() -> LaunchDescription:
             description=argument.description,
             choices=list(argument.choices) or None,
         )
-        for argument in ARGUMENTS
+        for argument in (*ARGUMENTS, DRIVER)
     ]
     return LaunchDescription([*declared, OpaqueFunction(function=start)])

@@ -52,6 +52,7 @@ setup(
     entry_points={
         "console_scripts": [
             "smolvla = smolvla_ros.cli:main",
+            "arbiter = smolvla_ros.nodes.arbiter:main",
             "executor = smolvla_ros.nodes.executor:main",
             "recorder = smolvla_ros.nodes.recorder:main",
             "policy = smolvla_ros.nodes.policy:main",

@@ -107,8 +107,11 @@ def test_controllers_move_the_embodiments_joints(embodiment: dict[str, Any]) -> 
     controllers = yaml.safe_load(CONTROLLERS.read_text())
     manager = controllers["controller_manager"]["ros__parameters"]
     assert manager["update_rate"] == embodiment["rates"]["control_hz"]
-    named = {name for name, value in manager.items() if isinstance(value, dict)}
-    assert named == {"joint_state_broadcaster", "joint_trajectory_controller", "forward_position_controller"}
+    loaded = {name for name, value in manager.items() if isinstance(value, dict) and "type" in value}
+    assert loaded == set(controllers) - {"controller_manager"} | {"joint_state_broadcaster"}
+    assert not manager["hardware_components_initial_state"]["shutdown_on_initial_state_failure"]
     names = [joint["name"] for joint in embodiment["joints"]]
     for controller in ("joint_trajectory_controller", "forward_position_controller"):
         assert controllers[controller]["ros__parameters"]["joints"] == names
+    moveit = [controllers[name]["ros__parameters"] for name in ("manipulator_controller", "gripper_controller")]
+    assert [*moveit[0]["joints"], moveit[1]["joint"]] == names

@@ -180,9 +180,22 @@ def test_joint_limits_are_the_embodiments(embodiment: dict[str, dict[str, Any]])
 def test_plans_go_to_a_controller_that_exists(embodiment: dict[str, dict[str, Any]]) -> None:
     manager = config("moveit_controllers.yaml")["moveit_simple_controller_manager"]
     controllers = yaml.safe_load((SOURCES.parent / "config" / "controllers.yaml").read_text())
-    (name,) = manager["controller_names"]
-    assert controllers["controller_manager"]["ros__parameters"][name]["type"].endswith("/JointTrajectoryController")
-    assert manager[name]["joints"] == controllers[name]["ros__parameters"]["joints"] == list(embodiment)
+    arm, gripper = manager["controller_names"]
+    types = {name: controllers["controller_manager"]["ros__parameters"][name]["type"] for name in (arm, gripper)}
+    assert (manager[arm]["type"], types[arm].split("/")[1]) == ("FollowJointTrajectory", "JointTrajectoryController")
+    assert (manager[gripper]["type"], types[gripper].split("/")[1]) == (
+        "ParallelGripperCommand",
+        "GripperActionController",
+    )
+    assert manager[arm]["joints"] == controllers[arm]["ros__parameters"]["joints"]
+    assert manager[gripper]["joints"] == [controllers[gripper]["ros__parameters"]["joint"]]
+    assert [*manager[arm]["joints"], *manager[gripper]["joints"]] == list(embodiment)
+
+
+def test_what_executes_plans_is_what_the_arbiter_switches_to() -> None:
+    source = pytest.importorskip("smolvla_ros.execution.command_source", reason="smolvla_ros is not built")
+    manager = config("moveit_controllers.yaml")["moveit_simple_controller_manager"]
+    assert tuple(manager["controller_names"]) == source.SOURCES["moveit"]
 
 
 def test_solver_and_planners_name_the_groups(srdf: ET.Element) -> None:

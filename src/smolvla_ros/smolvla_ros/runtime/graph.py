@@ -14,15 +14,17 @@ from typing import Any
 import yaml
 
 from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.execution.command_source import SOURCES
 
 CONFIG = Path(__file__).parent.parent / "config"
+CONTROLLERS_FILE = CONFIG / "controllers.yaml"
 PARAMETERS_FILE = CONFIG / "parameters.yaml"
 FASTDDS_FILE, FASTDDS_NETWORK_FILE = CONFIG / "fastdds.xml", CONFIG / "fastdds_network.xml"
-
 
 SIMULATED_BUS_TIMEOUT_S = 60.0
 # how the policy takes images that come from another machine
 OVER_NETWORK = {"image_transport": "compressed", "image_reliability": "reliable", "image_max_age": 1.5}
+SPAWN_TIMEOUT_S = 30.0
 
 
 class ArgumentError(ValueError):
@@ -77,7 +79,7 @@ ARGUMENTS = (
 @dataclass(frozen=True)
 class NodeSpec:
     """One process of the graph: `ros2 run package executable`, with a node name and parameters. A managed node waits
-    to be configured and activated.
+    to be configured and activated. One that is not lasting ends when its work is done; its failure is the graph's.
     """
 
     package: str
@@ -86,6 +88,8 @@ class NodeSpec:
     parameters: Mapping[str, Any]
     arguments: tuple[str, ...] = ()
     managed: bool = False
+    parameter_file: Path | None = None
+    lasting: bool = True
 
 
 def parse_arguments(words: Iterable[str]) -> dict[str, str]:
@@ -114,11 +118,13 @@ def serial_port(arguments: Mapping[str, str], embodiment: Embodiment, run_folder
     return arguments["usb_port"] or embodiment.bus.usb_port
 
 
-def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -> list[NodeSpec]:
+def graph(
+    arguments: Mapping[str, str], robot_description: str, usb_port: str, ros2_control: bool = False
+) -> list[NodeSpec]:
     """The nodes to start, in order; their parameters are those of config/parameters.yaml and what the arguments say.
 
-    Servo hardware is `so100_driver` here. A ROS host with the so100_hardware plugin runs controller_manager instead,
-    under the same topics.
+    Servo hardware is `so100_driver`, or with ros2_control the controller_manager and its controllers, under the same
+    topics.
     """
     configured = yaml.safe_load(PARAMETERS_FILE.read_text())
     embodiment, seed = arguments["embodiment"], int(arguments["seed"])
@@ -148,9 +154,12 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         nodes.append(node("smolvla_ros", "simulator", **world, publish_clock=sim_time))
     elif arguments["hardware_type"] == "virtual":
         nodes.append(NodeSpec("so100_hardware", "so100_virtual_bus", "so100_virtual_bus", {}, ("--link", usb_port)))
-    # a simulated bus appears when its process is up, a real one is there or is not
-    patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
-    nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
+    if ros2_control:
+        nodes += _control_nodes({"use_sim_time": True} if sim_time else {})
+    else:
+        # a simulated bus appears when its process is up, a real one is there or is not
+        patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
+        nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
     if arguments["side"] == "all":
         nodes.append(policy)
     nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
@@ -159,3 +168,24 @@ def graph(arguments: Mapping[str, str], robot_description: str, usb_port: str) -
         recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}
         nodes.append(node("smolvla_ros", "recorder", **recorder))
     return nodes
+
+
+def _control_nodes(clock: Mapping[str, Any]) -> list[NodeSpec]:
+    """controller_manager, which takes the URDF from the topic robot_description, and what fills it: the policy's
+    controllers active, MoveIt's and the stream's ready to be switched to by the arbiter.
+    """
+    first = SOURCES["policy"]
+    others = tuple(name for source, names in SOURCES.items() if source != "policy" for name in names)
+
+    def spawner(name: str, *arguments: str) -> NodeSpec:
+        return NodeSpec("controller_manager", "spawner", name, {}, arguments, lasting=False)
+
+    wait = ("--controller-manager", "controller_manager", "--controller-manager-timeout", f"{SPAWN_TIMEOUT_S:g}")
+    return [
+        NodeSpec(
+            "controller_manager", "ros2_control_node", "controller_manager", clock, parameter_file=CONTROLLERS_FILE
+        ),
+        spawner("spawn_active_controllers", "joint_state_broadcaster", *first, *wait),
+        spawner("spawn_other_controllers", *others, "--inactive", *wait),
+        NodeSpec("smolvla_ros", "arbiter", "arbiter", clock),
+    ]

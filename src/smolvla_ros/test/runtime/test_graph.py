@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.runtime.graph import ARGUMENTS, ArgumentError, graph, parse_arguments, serial_port
+from smolvla_ros.runtime.graph import ARGUMENTS, CONTROLLERS_FILE, ArgumentError, graph, parse_arguments, serial_port
 from smolvla_ros.runtime.processes import prepare_environment
 
 ROBOT = load_embodiment()
@@ -29,6 +30,27 @@ def test_the_recorder_is_there_on_request_and_records_each_task() -> None:
 
 def test_a_real_arm_needs_no_simulator() -> None:
     assert names("hardware_type:=real") == ["so100_driver", "policy", "executor"]
+
+
+@pytest.mark.parametrize("hardware_type", ["mujoco", "real", "virtual"])
+def test_with_ros2_control_the_driver_gives_way_to_the_controller_manager(hardware_type: str) -> None:
+    arguments = parse_arguments([f"hardware_type:={hardware_type}"])
+    nodes = {node.name: node for node in graph(arguments, "<robot/>", "/dev/null", ros2_control=True)}
+    assert "so100_driver" not in nodes
+    assert nodes["controller_manager"].parameter_file == CONTROLLERS_FILE
+    assert "arbiter" in nodes
+    spawned = {
+        word: "--inactive" in node.arguments
+        for node in nodes.values()
+        if node.executable == "spawner"
+        for word in node.arguments
+        if word.endswith(("_controller", "_broadcaster"))
+    }
+    loaded = yaml.safe_load(CONTROLLERS_FILE.read_text())["controller_manager"]["ros__parameters"]
+    assert set(spawned) == {name for name, value in loaded.items() if isinstance(value, dict) and "type" in value}
+    active = {name for name, inactive in spawned.items() if not inactive}
+    assert active == {"joint_state_broadcaster", "joint_trajectory_controller"}
+    assert all(not node.lasting for node in nodes.values() if node.executable == "spawner")
 
 
 def test_arguments_reach_the_nodes() -> None:
