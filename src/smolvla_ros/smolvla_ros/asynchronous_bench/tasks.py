@@ -52,7 +52,7 @@ def run_task(world: World, policy: Policy, way: Way, latency_s: float, seed: int
         done,
         loop.now_s,
         loop.executor.counts.starved_s,
-        loop.executor.pace.slowdown,
+        loop.executor.timing.pace.slowdown,
         _begun_s(loop.recorded, home),
         loop.recorded,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from smolvla_ros.execution.safety import MotionLimits
@@ -11,6 +13,7 @@ from smolvla_ros.execution.within_limits import LimitedMotion, motion_within
 # an arm at rest comes closer than this to where it was some time before, unless somebody else moved it
 TOLERANCE_RAD = 0.1
 SETTLE_S = 0.5
+SHORTEST_INTERVAL_S = 1e-3
 # the last goal is sent more than once: topics lose messages
 GOAL_REPEATED_S = 0.2
 
@@ -52,12 +55,18 @@ class CommandedMotion:
             return None
         return self._trajectory.sample(now_s)[0]
 
-    def follow(self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray) -> LimitedMotion:
-        """Through rows (rows, joints) as near as the limits allow."""
-        motion = motion_within(now_s, *self.state(now_s, measured), times_s, rows, self._limits)
+    def follow(
+        self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray, step_s: float
+    ) -> LimitedMotion:
+        """Through rows (rows, joints), a step apart, as near as the limits allow."""
+        # a row closer than half a step would ask for the whole change at once: the ones after it do
+        times_s, rows, far = times_s.copy(), rows.copy(), times_s - now_s > 0.5 * step_s
+        far[-1], times_s[-1] = True, max(times_s[-1], now_s + SHORTEST_INTERVAL_S)
+        motion = motion_within(now_s, *self.state(now_s, measured), times_s[far], rows[far], self._limits)
+        rows[far] = motion.rows
         self.holding = False
         self._send(motion.trajectory)
-        return motion
+        return replace(motion, rows=rows)
 
     def hold(self, now_s: float, measured: np.ndarray) -> Trajectory:
         self.holding = True

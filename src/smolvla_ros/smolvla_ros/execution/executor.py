@@ -20,21 +20,16 @@ from smolvla_ros.execution.commanded import CommandedMotion
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
 from smolvla_ros.execution.joint_watch import JointWatch
-from smolvla_ros.execution.latency import LatencyWindow
-from smolvla_ros.execution.mode import Holds, Mode
-from smolvla_ros.execution.pace import Pace, pace_for, pace_warning
+from smolvla_ros.execution.mode import Holds, Mode, mode_by_policy
 from smolvla_ros.execution.requests import Reason, RequestGate
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.settings import SYNC, ExecutorSettings
-from smolvla_ros.execution.threshold import safe_threshold, starvation_warning
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
+from smolvla_ros.execution.timing import ChunkTiming
 from smolvla_ros.execution.trajectory import Trajectory
 
-SHORTEST_INTERVAL_S = 1e-3
 # a longer pause between two ticks is a clock set forward, or this process stood still
 LONGEST_TICK_S = 2.0
-# fewer latencies say nothing: a policy's first chunk is often its slowest
-ENOUGH_LATENCIES = 5
 # images are a little older than the request
 OBSERVED_AT_REST_S = 0.1
 
@@ -49,13 +44,13 @@ class ChunkExecutor:
     def __post_init__(self) -> None:
         self.timeline = Timeline(len(self.limits.names), self.settings.overlap_of(self.limits.names))
         self.gate = RequestGate(self.settings.threshold, self.settings.request_timeout_s)
-        self.latency = LatencyWindow()
+        self.timing = ChunkTiming(self.settings)
         self.counts = TaskCounts()
         self.motion = CommandedMotion(self.limits)
-        self.mode, self.reason, self.latency_warning = Mode.IDLE, "no task", ""
+        self.mode, self.reason = Mode.IDLE, "no task"
         self.policy_clock = ClockOffset()
         self.instruction, self.policy = "", ""
-        self.horizon, self.policy_step_s, self.pace = 0, 0.0, Pace()
+        self.horizon, self.policy_step_s = 0, 0.0
         self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
         self.foreign_trajectories = self.clock_jumps = 0
         self._held_since_s: float | None = None
@@ -72,7 +67,7 @@ class ChunkExecutor:
         self.counts = TaskCounts()
         self.horizon = 0
         self._task_start_s = self._last_tick_s = now_s
-        self._policy_fault, self.latency_warning, self._held_since_s = "", "", None
+        self._policy_fault, self.timing.warning, self._held_since_s = "", "", None
         self.gate.restart()
         if flush:
             self._drop_rows()
@@ -110,6 +105,7 @@ class ChunkExecutor:
         """Other settings from now on. Raises OverlapError, and keeps those it has."""
         self.timeline.use(settings.overlap_of(self.limits.names))
         self.settings = settings
+        self.timing.use(settings)
         self.gate.threshold, self.gate.timeout_s = settings.threshold, settings.request_timeout_s
         self.joints.timeout_s = settings.joint_state_timeout_s
 
@@ -155,12 +151,15 @@ class ChunkExecutor:
             self._policy_fault = f"chunk refused: {rejected}"
             raise
         self.gate.answered(chunk.request_id, now_s, with_rows=True)
-        self.latency.add(now_s - chunk.observation_s)
         self.counts.chunks_received += 1
         self.counts.rows_late += late
         self.horizon, self.policy_step_s, self.policy = len(chunk.positions), chunk.step_s, chunk.policy
         self._policy_fault, self._new_rows = "", True
-        self._judge_latency(now_s)
+        pace = self.timing.pace
+        self.timing.judge(now_s - chunk.observation_s, self.horizon, chunk.step_s)
+        if self.timing.pace.slowdown != pace.slowdown:
+            self.timeline.stretch(now_s, self.timing.pace.slowdown / pace.slowdown)
+        self.gate.threshold = self.timing.threshold
 
     def tick(self, now_s: float) -> Commands:
         """Moves on to now and says what to publish. Call it at a steady rate, faster than the chunks' rows."""
@@ -183,7 +182,7 @@ class ChunkExecutor:
     @property
     def warning(self) -> str:
         """What an operator should look at although the arm moves; empty where there is nothing."""
-        return self.latency_warning or self.policy_clock.warning(CLOCK_TOLERANCE_S)
+        return self.timing.warning or self.policy_clock.warning(CLOCK_TOLERANCE_S)
 
     @property
     def task_time_s(self) -> float:
@@ -241,23 +240,13 @@ class ChunkExecutor:
             self._ask_afresh()
 
     def _update_mode(self, now_s: float) -> None:
-        self.mode, self.reason = self.holds.mode(self.joints, now_s) or self._mode_by_policy()
+        self.mode, self.reason = self.holds.mode(self.joints, now_s) or mode_by_policy(
+            len(self.timeline), self.gate, self._policy_fault, first_chunk=not self.horizon
+        )
         if self.mode not in (Mode.FAULT, Mode.STARVED):
             self._held_since_s = None
         elif self._held_since_s is None:
             self._held_since_s = now_s
-
-    def _mode_by_policy(self) -> tuple[Mode, str]:
-        if len(self.timeline):
-            return Mode.RUNNING, ""
-        if self.gate.unanswered:
-            limit = f"{self.settings.request_timeout_s:g} s"
-            return Mode.STARVED, f"the policy gave no answer within {limit}: is its node running?"
-        if self._policy_fault:
-            return Mode.FAULT, self._policy_fault
-        if self.horizon:
-            return Mode.STARVED, "no row is left: waiting for the policy"
-        return Mode.STARVED, "waiting for the first chunk"
 
     def _land(self, chunk: ArrivedChunk, now_s: float) -> int:
         """The number of rows that came too late."""
@@ -270,7 +259,7 @@ class ChunkExecutor:
         positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings, from_arrival)
         if self.settings.mode == SYNC and self.settings.n_action_steps:
             positions = positions[: self.settings.n_action_steps]
-        step_s = chunk.step_s * self.pace.slowdown
+        step_s = chunk.step_s * self.timing.pace.slowdown
         start_s = now_s + step_s if from_arrival else chunk.observation_s
         return self.timeline.land(chunk.observation_s, step_s, positions, now_s, start_s).late
 
@@ -280,38 +269,10 @@ class ChunkExecutor:
         """
         return not len(self.timeline) and self.motion.at_rest_since(observation_s + OBSERVED_AT_REST_S)
 
-    def _judge_latency(self, now_s: float) -> None:
-        """Whether chunks come soon enough that the arm need not stop between them, when to ask for that, and what to
-        do where they do not.
-        """
-        # the usual latency, not its high quantile: one late chunk is no reason to go slowly for a while
-        usual = self.latency.quantile_s(0.5), self.horizon, self.policy_step_s
-        synchronous = self.settings.mode == SYNC
-        pace = Pace() if synchronous else pace_for(*usual, self.settings.max_slowdown, self.pace)
-        if pace.slowdown != self.pace.slowdown:
-            self.timeline.stretch(now_s, pace.slowdown / self.pace.slowdown)
-        self.pace = pace
-        if synchronous:
-            self.latency_warning = ""
-        if synchronous or len(self.latency) < ENOUGH_LATENCIES:
-            return
-        timing = self._expected_latency_s, self.horizon, self.step_s
-        if self.settings.auto_threshold:
-            self.gate.threshold = safe_threshold(*timing)
-        self.latency_warning = pace_warning(*usual, pace) or starvation_warning(*timing, self.gate.threshold)
-
     @property
     def step_s(self) -> float:
         """Between rows as they are executed; 0 before the first chunk."""
-        return self.policy_step_s * self.pace.slowdown
-
-    @property
-    def _in_turns(self) -> bool:
-        return self.settings.mode == SYNC or self.pace.in_turns
-
-    @property
-    def _expected_latency_s(self) -> float:
-        return self.latency.quantile_s(self.settings.latency_quantile)
+        return self.policy_step_s * self.timing.pace.slowdown
 
     def _follow(self, now_s: float) -> Trajectory | None:
         """The trajectory through all rows to come, once after rows have landed; a hold where they were dropped."""
@@ -320,15 +281,10 @@ class ChunkExecutor:
         if not self._new_rows:
             return None
         self._new_rows = self._dropped = False
-        times, rows = self.timeline.rows()
-        # a row closer than half a step would ask for the whole change at once: the ones after it do
-        far = times - now_s > 0.5 * self.step_s
-        far[-1], times[-1] = True, max(times[-1], now_s + SHORTEST_INTERVAL_S)
-        motion = self.motion.follow(now_s, self._measured, times[far], rows[far])
-        rows[far] = motion.rows
+        motion = self.motion.follow(now_s, self._measured, *self.timeline.rows(), self.step_s)
         self.counts.rows_clamped += motion.changed
         self.counts.clamps.update(motion.clamps)
-        self.timeline.replace(rows)
+        self.timeline.replace(motion.rows)
         return motion.trajectory
 
     def _hold(self, now_s: float) -> Trajectory | None:
@@ -340,13 +296,13 @@ class ChunkExecutor:
 
     def _request(self, now_s: float) -> Request | None:
         rested = self._rested_since(now_s - OBSERVED_AT_REST_S)
-        if self._in_turns and not rested:
+        if self.timing.in_turns and not rested:
             return None
         due = self.gate.next_request(now_s, len(self.timeline), self.horizon, self._as_last_asked())
         if due is None:
             return None
         self._asked_from = self._measured
-        expected_s = self._expected_latency_s
+        expected_s = self.timing.expected_s
         committed = self.timeline.rows_every(self.step_s)
         return Request(
             id=due[0],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from smolvla_ros.execution.joint_watch import JointWatch
+from smolvla_ros.execution.requests import RequestGate
 
 
 class Mode(IntEnum):
@@ -41,3 +42,16 @@ class Holds:
         if joints.blind:
             return Mode.FAULT, joints.blindness(now_s)
         return None
+
+
+def mode_by_policy(queued_rows: int, gate: RequestGate, fault: str, first_chunk: bool) -> tuple[Mode, str]:
+    """Mode and reason of a task that nothing else holds. fault: why the last answer could not be executed."""
+    if queued_rows:
+        return Mode.RUNNING, ""
+    if gate.unanswered:
+        return Mode.STARVED, f"the policy gave no answer within {gate.timeout_s:g} s: is its node running?"
+    if fault:
+        return Mode.FAULT, fault
+    if first_chunk:
+        return Mode.STARVED, "waiting for the first chunk"
+    return Mode.STARVED, "no row is left: waiting for the policy"

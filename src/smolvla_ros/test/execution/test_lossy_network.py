@@ -110,4 +110,4 @@ def test_at_most_one_request_is_in_flight_and_a_lost_one_is_made_again(given_fat
         assert after_s >= free_s - 1e-9
     assert [number for _, number in bench.sent_s] == list(range(1, len(bench.sent_s) + 1))
     assert len(bench.sent_s) > len(given_fates)
-    assert bench.executor.mode == Mode.RUNNING or bench.executor.pace.in_turns
+    assert bench.executor.mode == Mode.RUNNING or bench.executor.timing.pace.in_turns

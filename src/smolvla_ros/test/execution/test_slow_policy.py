@@ -99,17 +99,17 @@ def test_without_a_slower_pace_the_arm_waits_for_each_chunk() -> None:
     bench = started(1.0, max_slowdown=1.0)
     bench.run(20.0)
     assert "the arm holds while the policy computes" in bench.executor.warning
-    assert bench.executor.pace.slowdown == 1.0
+    assert bench.executor.timing.pace.slowdown == 1.0
     assert bench.moved_by() == pytest.approx(20.0 * SPAN_S / (SPAN_S + 1.0), rel=0.1)
 
 
 def test_a_policy_that_becomes_quick_again_is_executed_at_its_own_pace_again() -> None:
     bench = started(1.2)
     bench.run(20.0)
-    assert bench.executor.pace.slowdown > 1.4
+    assert bench.executor.timing.pace.slowdown > 1.4
     bench.latency_s = 0.1
     bench.run(60.0)
-    assert bench.executor.pace.slowdown == 1.0
+    assert bench.executor.timing.pace.slowdown == 1.0
     assert bench.executor.warning == ""
 
 
