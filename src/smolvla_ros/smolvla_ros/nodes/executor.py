@@ -175,8 +175,9 @@ class ExecutorNode(ManagedNode):
             return f"expected an active executor, found it {self.state}"
         if self._core.holds.stopped:
             return "the emergency stop is latched: reset it by executor/reset_emergency_stop"
+        topic = self._controller.publisher.topic_name
         if rivals := self._rivals.names():
-            return f"expected nobody else to send trajectories to {self._trajectories.topic_name}, found {rivals}"
+            return f"expected nobody else to send trajectories to {topic}, found {rivals}"
         return ""
 
     def _pause(self, _request: Any, response: Any) -> Any:

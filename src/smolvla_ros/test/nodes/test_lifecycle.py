@@ -34,6 +34,7 @@ def test_a_node_goes_up_and_down_twice_and_leaves_nothing_behind(graph, node: st
     topics = lambda: {  # noqa: E731
         name for name, _ in graph.node.get_publisher_names_and_types_by_node(node, "/") if "transition" not in name
     }
+    graph.wait(lambda: node in graph.node.get_node_names())
     before = topics()
     for _ in range(2):
         assert change(graph, node, CONFIGURE)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from rclpy.qos import qos_profile_sensor_data
 from smolvla_ros.bags.made_bag import make_bag
 from smolvla_ros.bags.reader import open_bag
@@ -92,7 +93,10 @@ class Replay:
         def answered() -> ActionChunk | None:
             for topic, data in newest.items():  # again, for what has been lost
                 self._publishers[topic].publish(data)
-            self._requests.publish(ChunkRequest(id=len(self._chunks) + 1, instruction=WORDS, reset=True))
+            request = ChunkRequest(id=len(self._chunks) + 1, instruction=WORDS, reset=True)
+            # the policy compares stamps with the robot's clock alone, which is the bag's
+            request.header.stamp = Time(sec=until_ns // NANOSECONDS, nanosec=until_ns % NANOSECONDS)
+            self._requests.publish(request)
             self._graph._executor.spin_once(timeout_sec=0.2)
             for chunk in self._chunks:
                 seen = [*sorted(map(nanoseconds, chunk.image_stamps)), nanoseconds(chunk.joint_state_stamp)]
