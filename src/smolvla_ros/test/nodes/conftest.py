@@ -22,6 +22,8 @@ from smolvla_ros.runtime.processes import find_executable, prepare_environment
 
 sys.path.insert(0, str(Path(__file__).parent))  # for played_arm, which is no test and no part of the package
 
+WAY_BACK_S = 0.3
+
 
 class Graph:
     """Starts nodes and waits for what they do. Everything happens in the calling thread."""
@@ -39,6 +41,7 @@ class Graph:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._children: dict[str, subprocess.Popen] = {}
+        self._clients: dict[str, Any] = {}
 
     def start(self, name: str, package: str = "smolvla_ros", **parameters: Any) -> subprocess.Popen:
         """Managed nodes start by themselves, unless autostart is False."""
@@ -64,11 +67,14 @@ class Graph:
         return value
 
     def call(self, service_type: type, name: str, request: Any) -> Any:
-        client = self.node.create_client(service_type, name)
-        self.wait(client.service_is_ready)
-        future = client.call_async(request)
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(service_type, name)
+            self.wait(self._clients[name].service_is_ready)
+            # the way there is known, the way back may not be yet: an answer would be lost
+            known = time.monotonic() + WAY_BACK_S
+            self.wait(lambda: time.monotonic() > known)
+        future = self._clients[name].call_async(request)
         self.wait(future.done)
-        self.node.destroy_client(client)
         return future.result()
 
     def stop(self, name: str, with_signal: signal.Signals = signal.SIGINT) -> int:
