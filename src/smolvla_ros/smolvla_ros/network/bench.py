@@ -28,11 +28,13 @@ SEED = 7
 INSTRUCTION = "put the red cube in the blue box"
 RUNNING = 1  # ExecutorState.MODE_RUNNING
 STOP_TIMEOUT_S, TASK_TIMEOUT_S, START_TIMEOUT_S = 20.0, 60.0, 90.0
+# into the task: the arm moves, and with what is queued then it does not finish
+BREAK_AFTER_S = 0.8
 
 
 @dataclass(frozen=True)
 class Case:
-    """The link's conditions, and for how long it breaks once the arm has begun to move.
+    """The link's conditions, and for how long it breaks soon after the task has begun.
 
     policy: the scripted one does the task; a checkpoint with random weights does not, but needs the images.
     """
@@ -132,7 +134,8 @@ def _watch(robot: subprocess.Popen[str], link: Link, outage_s: float) -> tuple[f
         assert robot.stdout is not None
         for line in robot.stdout:
             told.append(line)
-            if outage_s and outage is None and " running " in line:
+            if outage_s and outage is None and line.startswith("task: "):
+                time.sleep(BREAK_AFTER_S)
                 began_s, whole = time.monotonic(), link.conditions
                 link.conditions = replace(whole, broken=True)
                 time.sleep(outage_s)
