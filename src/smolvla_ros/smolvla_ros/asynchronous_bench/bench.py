@@ -23,7 +23,7 @@ from smolvla_ros.execution.settings import SYNC, ExecutorSettings
 from smolvla_ros.policies.scripted import HORIZON, ScriptedPolicy
 from smolvla_ros.simulation.world import World
 
-SEED, SEEDS, WINDOWS, WINDOW_S = 0, 8, 1, 60.0
+SEED, SEEDS, WINDOWS, WINDOW_S = 0, 8, 4, 60.0
 LATENCIES_S = (0.1, 0.3, 1.0)
 PATIENT_S = 20.0
 # LeRobot's choice where whole chunks do badly

@@ -6,7 +6,7 @@ import numpy as np
 
 from smolvla_ros.execution.exchange import ArrivedChunk
 from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S, left_behind
-from smolvla_ros.execution.safety import MotionLimits, check_jump, check_rows, joint_columns
+from smolvla_ros.execution.safety import MotionLimits, check_rows, joint_columns
 from smolvla_ros.execution.settings import ExecutorSettings
 from smolvla_ros.execution.timeline import ChunkRejected
 
@@ -25,18 +25,8 @@ def check_inputs(chunk: ArrivedChunk, max_age_s: float) -> None:
         raise ChunkRejected(told)
 
 
-def acceptable_rows(
-    chunk: ArrivedChunk,
-    now_s: float,
-    measured: np.ndarray,
-    limits: MotionLimits,
-    settings: ExecutorSettings,
-    from_arrival: bool = False,
-) -> np.ndarray:
-    """The chunk's rows (rows, joints) in the limits' order. Raises ChunkRejected.
-
-    from_arrival: the rows are executed from now on, not from the observation's stamp on.
-    """
+def acceptable_rows(chunk: ArrivedChunk, now_s: float, limits: MotionLimits, settings: ExecutorSettings) -> np.ndarray:
+    """The chunk's rows (rows, joints) in the limits' order. Raises ChunkRejected."""
     columns = joint_columns(limits.names, chunk.joint_names)
     check_rows(chunk.positions, chunk.step_s, limits)
     age_s = now_s - chunk.observation_s
@@ -46,8 +36,10 @@ def acceptable_rows(
         raise ChunkRejected(
             f"observation: expected at most {settings.observation_timeout_s:g} s old, found {age_s:.2f} s"
         )
-    positions = np.asarray(chunk.positions, dtype=float)[:, columns]
-    past = 0 if from_arrival else max(0, int(np.floor(age_s / chunk.step_s)) + 1)
-    first = min(past, len(positions) - 1)
-    check_jump(positions[first], measured, settings.max_jump_rad, limits)
-    return positions
+    return np.asarray(chunk.positions, dtype=float)[:, columns]
+
+
+def past_rows(chunk: ArrivedChunk, now_s: float, step_s: float) -> int:
+    """How many of its rows, executed with this step, are for times up to now; the last row never is."""
+    past = int(np.floor((now_s - chunk.observation_s) / step_s)) + 1
+    return min(max(0, past), len(chunk.positions) - 1)

@@ -14,6 +14,7 @@ from smolvla_ros.execution.within_limits import LimitedMotion, motion_within
 TOLERANCE_RAD = 0.1
 SETTLE_S = 0.5
 SHORTEST_INTERVAL_S = 1e-3
+STILL_RAD = 0.02
 # the last goal is sent more than once: topics lose messages
 GOAL_REPEATED_S = 0.2
 
@@ -46,6 +47,14 @@ class CommandedMotion:
     def at_rest_since(self, time_s: float) -> bool:
         """Whether what was sent last had come to its end by then."""
         return self._trajectory is None or self._trajectory.end_s <= time_s
+
+    def still_since(self, time_s: float, now_s: float) -> bool:
+        """Whether the arm has been told to stay where it is from then to now."""
+        if self._trajectory is None:
+            return True
+        times_s = np.append(self._trajectory.times_s, [time_s, now_s])
+        times_s = times_s[(times_s >= time_s) & (times_s <= now_s)]
+        return moves_little(np.array([self._trajectory.sample(each)[0] for each in times_s.tolist()]))
 
     def goal(self, now_s: float) -> np.ndarray | None:
         """Position (joints,) for a controller that takes positions alone, and each only for now; None while nothing is
@@ -83,6 +92,11 @@ class CommandedMotion:
     def _send(self, trajectory: Trajectory) -> Trajectory:
         self._trajectory, self._settled = trajectory, None
         return trajectory
+
+
+def moves_little(rows: np.ndarray) -> bool:
+    """Whether rows (rows, joints) are one place as far as a task is concerned; none are."""
+    return not len(rows) or bool(np.ptp(rows, axis=0).max() < STILL_RAD)
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> bool:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task
+from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task, past_rows
 from smolvla_ros.execution.clock_offset import ClockOffset
-from smolvla_ros.execution.commanded import CommandedMotion
+from smolvla_ros.execution.commanded import CommandedMotion, moves_little
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
 from smolvla_ros.execution.joint_watch import JointWatch
 from smolvla_ros.execution.mode import Holds, Mode, mode_by_policy
 from smolvla_ros.execution.requests import Reason, RequestGate
-from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.safety import MotionLimits, check_jump
 from smolvla_ros.execution.settings import SYNC, ExecutorSettings
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.timing import ChunkTiming
@@ -255,18 +255,21 @@ class ChunkExecutor:
         if self._measured is None:
             raise ChunkRejected("held: no joint state has come yet")
         check_task(chunk, self.instruction, self.gate.first_id)
-        from_arrival = self._rested_since(chunk.observation_s)
-        positions = acceptable_rows(chunk, now_s, self._measured, self.limits, self.settings, from_arrival)
+        positions = acceptable_rows(chunk, now_s, self.limits, self.settings)
+        step_s = chunk.step_s * self.timing.pace.slowdown
+        past = past_rows(chunk, now_s, step_s)
+        # None of the motion that the policy wants is past, however long its answer took, where the arm has held, or
+        # was told to stay where it was, since it looked. A policy that wants it to stay for a while is obeyed.
+        stayed = self.motion.still_since(chunk.observation_s, now_s) and not moves_little(positions[:past])
+        from_arrival = stayed or self._rested_since(chunk.observation_s)
+        check_jump(positions[0 if from_arrival else past], self._measured, self.settings.max_jump_rad, self.limits)
         if self.settings.mode == SYNC and self.settings.n_action_steps:
             positions = positions[: self.settings.n_action_steps]
-        step_s = chunk.step_s * self.timing.pace.slowdown
         start_s = now_s + step_s if from_arrival else chunk.observation_s
         return self.timeline.land(chunk.observation_s, step_s, positions, now_s, start_s).late
 
     def _rested_since(self, observation_s: float) -> bool:
-        """Whether the arm has held since a policy looked: then none of the motion that it wants is past, however long
-        its answer took.
-        """
+        """Whether the arm has held since a policy looked."""
         return not len(self.timeline) and self.motion.at_rest_since(observation_s + OBSERVED_AT_REST_S)
 
     @property

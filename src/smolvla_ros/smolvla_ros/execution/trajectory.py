@@ -16,7 +16,7 @@ from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.spline import hermite, knot_velocities
 
 SHORTEST_STOP_S = 0.05
-SHORTEST_BRAKE_S = 1e-4
+BRAKE_TICK_S = 1e-4
 AT_REST_RAD_S = 1e-6
 
 
@@ -84,13 +84,16 @@ def stop_from(start_s: float, position: np.ndarray, velocity: np.ndarray, limits
     """
     speed = np.abs(velocity)
     room = np.clip(np.where(velocity > 0, limits.upper - position, position - limits.lower), 0.0, None)
-    brake_s = np.minimum(speed / limits.acceleration, 2 * room / np.maximum(speed, AT_REST_RAD_S))
-    brake_s = np.maximum(brake_s, SHORTEST_BRAKE_S)
+    gently_s, roomy_s = speed / limits.acceleration, 2 * room / np.maximum(speed, AT_REST_RAD_S)
+    # in whole ticks, on the safe side: knots that are close fall together, or a cubic between them would jerk
+    ticks = np.where(gently_s < roomy_s, np.ceil(gently_s / BRAKE_TICK_S), np.floor(roomy_s / BRAKE_TICK_S))
+    brake_s = BRAKE_TICK_S * np.maximum(ticks, 1.0)
     rest = position + 0.5 * velocity * brake_s
     inside = np.clip(rest, limits.lower, limits.upper) - rest
     duration_s = max(SHORTEST_STOP_S, brake_s.max(), float(np.sqrt(6 * np.abs(inside) / limits.acceleration).max()))
     # with a knot where each joint comes to rest, the cubics between the knots are exactly these parabolas
-    knots = np.unique(np.round(np.concatenate([[0.0, duration_s], brake_s[speed > AT_REST_RAD_S]]), 4))[:, None]
+    last = np.ceil(round(duration_s / BRAKE_TICK_S, 3))
+    knots = BRAKE_TICK_S * np.unique([0.0, last, *np.maximum(ticks, 1.0)[speed > AT_REST_RAD_S]])[:, None]
     braked, u = np.minimum(knots / brake_s, 1.0), knots / knots[-1]
     positions = position + velocity * brake_s * (braked - 0.5 * braked**2) + inside * u**2 * (3 - 2 * u)
     velocities = velocity * (1 - braked) + inside * 6 * u * (1 - u) / knots[-1]

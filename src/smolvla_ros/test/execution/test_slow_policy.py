@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from bench import HOME, STEP_S, TASK, Bench
+from bench import HOME, STEP_S, TASK, TICK_S, Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smolvla_ros.execution.exchange import ArrivedChunk
@@ -131,3 +131,43 @@ def test_whatever_the_latencies_the_arm_goes_on_and_never_back_or_in_a_jump(
         np.testing.assert_allclose(new.positions[0], position, atol=1e-9)
         np.testing.assert_allclose(new.velocities[0], velocity, atol=1e-9)
         assert np.all(np.diff(new.times_s) > 0)
+
+
+class Answering(Bench):
+    """A policy whose chunk begins to move after some rows."""
+
+    still_rows = 0
+
+    def chunk(self, observation_s: float, request_id: int = 0, rows: int = 50) -> ArrivedChunk:
+        chunk = super().chunk(observation_s, request_id, rows)
+        moved = np.maximum(0, np.arange(rows) - self.still_rows)
+        chunk.positions[:] = self.commanded() + 0.01 * moved[:, None] * np.array([1, 0, 0, 0, 0, 0])
+        return chunk
+
+
+def resting(latency_s: float) -> Answering:
+    """The policy has had the arm stay for a chunk, and there are rows of that left."""
+    bench = Answering(latency_s)
+    bench.still_rows = 50
+    bench.run(0.1)
+    bench.executor.start_task(TASK, bench.now_s)
+    bench.run(2 * latency_s + 0.1)
+    return bench
+
+
+def test_motion_that_an_arm_told_to_stay_has_missed_is_done_from_its_beginning() -> None:
+    bench = resting(0.5)
+    bench.still_rows = 0
+    assert bench.moved(3.0) > 0.3
+    assert bench.executor.counts.rows_clamped == 0
+    assert max(np.abs(trajectory.velocities).max() for trajectory in bench.trajectories) < 1.5 * 0.01 / STEP_S
+
+
+def test_a_policy_that_wants_the_arm_to_stay_for_a_while_is_obeyed_no_longer_than_that() -> None:
+    bench = resting(0.5)
+    bench.still_rows, asked = 20, len(bench.requests)
+    while len(bench.requests) == asked:
+        bench.run(TICK_S)
+    looked_s = bench.now_s
+    while bench.moved(TICK_S) < 1e-3:
+        assert bench.now_s - looked_s < 1.3 * bench.still_rows * STEP_S
