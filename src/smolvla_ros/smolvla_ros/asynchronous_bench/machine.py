@@ -39,9 +39,13 @@ def measure_s(size: str = "full", repeat: int = REPEAT) -> float:
         save_checkpoint(checkpoint, folder)
         del checkpoint
         policy = make_policy(folder, embodiment)
-    images = {camera.name: np.zeros((camera.height, camera.width, 3), dtype=np.uint8) for camera in embodiment.cameras}
-    seconds = []
+    random, seconds = np.random.default_rng(0), []
     for k in range(repeat + 1):
+        # other images each time: the policy encodes one that it has seen already only once
+        images = {
+            camera.name: random.integers(0, 256, (camera.height, camera.width, 3), dtype=np.uint8)
+            for camera in embodiment.cameras
+        }
         observation = Observation(float(k), images, embodiment.home_rad, INSTRUCTION)
         started_s = time.perf_counter()
         policy.infer(observation)
