@@ -9,9 +9,11 @@ POLICY ?= scripted
 INSTRUCTION ?= put the red cube in the blue box
 SEED ?= 7
 EPISODES ?= 100
+TASK ?= pick_and_place
+MODE ?= async
 PEER ?=
 
-.PHONY: help setup build demo readme-picture test bench eval lint format checkpoint clean
+.PHONY: help setup build demo readme-picture test bench eval lint format checkpoint small-checkpoint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,14 +33,18 @@ demo: build ## the arm does what the instruction says: demo.mp4, a plot and a re
 test: build lint ## all tests
 	@$(RUN) python -m pytest
 
-eval: build ## EPISODES unseen scenes through the whole graph, judged by the simulator
-	@$(RUN) smolvla eval --episodes $(EPISODES) policy:="$(POLICY)"
+eval: build ## EPISODES unseen scenes through the whole graph, judged by the simulator (POLICY=path TASK=stacking MODE=sync)
+	@$(RUN) smolvla eval --episodes $(EPISODES) --task $(TASK) policy:="$(POLICY)" mode:=$(MODE)
 
 bench: build ## every figure that README quotes, as tables and reports/*.json (PEER=python of an environment with lerobot)
 	@$(RUN) smolvla bench $(if $(PEER),--peer $(PEER))
 
 bench-%: build ## one of them: make bench-model, make bench-bus
 	@$(RUN) smolvla bench $* $(if $(PEER),--peer $(PEER))
+
+small-checkpoint: build ## demonstrations, then a small SmolVLA that does the simulator's task, in out/small_checkpoint/checkpoint
+	@$(RUN) smolvla demos out/demonstrations --recipe config/small_checkpoint.yaml
+	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
 
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint

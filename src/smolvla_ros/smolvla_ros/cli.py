@@ -7,7 +7,19 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("run", "evaluate", "checkpoint", "inspect", "convert", "compare", "bench", "report", "dataset", "train")
+COMMANDS = (
+    "run",
+    "evaluate",
+    "demos",
+    "checkpoint",
+    "inspect",
+    "convert",
+    "compare",
+    "bench",
+    "report",
+    "dataset",
+    "train",
+)
 
 
 def operator_errors() -> tuple[type[Exception], ...]:

@@ -66,7 +66,7 @@ def cubes_in_window(world: World, policy: Policy, way: Way, latency_s: float, se
     while loop.now_s < window_s and _advance(loop):
         if judge(world, instruction).done:
             cubes += 1
-            _put_back(world, parse(instruction).cube, random)
+            _put_back(world, parse(instruction).placements(world.objects())[0].cube, random)
     return cubes
 
 
@@ -77,7 +77,8 @@ def reaction_s(world: World, policy: Policy, way: Way, latency_s: float, undistu
     seed = undisturbed.seed
     loop = _begin(world, policy, way, latency_s, seed)
     after_s = float(np.random.default_rng(seed).uniform(*MOVED_AFTER_S))
-    cube, moved_s = parse(instruction_of(world, seed)).cube, None
+    cube = parse(instruction_of(world, seed)).placements(world.objects())[0].cube
+    moved_s = None
     for goal in undisturbed.recorded.goals:
         if moved_s is None and loop.now_s >= undisturbed.begun_s + after_s:
             _shift(world, cube)

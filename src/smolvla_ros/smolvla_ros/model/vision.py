@@ -43,6 +43,8 @@ class PatchEmbeddings(nn.Module):
 
     def positions(self, rows: int, columns: int, like: Tensor) -> Tensor:
         """Ids (rows * columns,): row-major at the tower's own size; a smaller image is spread over the whole table."""
+        if rows == columns == self.side:  # also in types that have no twelfths: trained and run in two, they must agree
+            return torch.arange(self.side**2, device=like.device)
         boundaries = torch.arange(1 / self.side, 1.0, 1 / self.side, device=like.device)
 
         def spread(count: int) -> Tensor:

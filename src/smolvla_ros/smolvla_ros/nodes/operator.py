@@ -109,9 +109,10 @@ class Operator(Node):
         self.recording = Recording(self.recording.joint_names)
         return self.recording
 
-    def reset_scene(self, seed: int) -> list[str]:
-        """A seeded scene; returns its instructions. Raises OperatorError."""
-        answer = self._call(self._reset, ResetScene.Request(seed=seed), "/simulator/reset", timeout_s=20.0)
+    def reset_scene(self, seed: int, task: str = "") -> list[str]:
+        """A seeded scene of a task, pick_and_place by default; returns its instructions. Raises OperatorError."""
+        request = ResetScene.Request(seed=seed, task=task)
+        answer = self._call(self._reset, request, "/simulator/reset", timeout_s=20.0)
         if not answer.success:
             raise OperatorError(f"/simulator/reset: {answer.message}")
         self.scene = None

@@ -28,6 +28,7 @@ from smolvla_ros.simulation.arm_model import ModelMissing
 from smolvla_ros.simulation.live_world import LiveWorld
 from smolvla_ros.simulation.rendering import NoRenderer, intrinsics
 from smolvla_ros.simulation.scene import PICK_AND_PLACE, marker_colour, marker_lift, marker_size
+from smolvla_ros.simulation.tasks import PICK_AND_PLACE as PICK_AND_PLACE_TASK
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import UnknownTask
 from so100_hardware import BusError
@@ -175,7 +176,7 @@ class SimulatorNode(ManagedNode):
         except UnknownTask as error:
             response.message = str(error)
             return response
-        response.success, response.instructions = True, instructions(objects)
+        response.success, response.instructions = True, instructions(objects, request.task or PICK_AND_PLACE_TASK)
         response.message = f"scene {request.seed}"
         if pushed:
             response.message += (

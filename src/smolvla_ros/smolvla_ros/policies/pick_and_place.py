@@ -32,6 +32,7 @@ GRASP_HEIGHT_M, GRASP_BELOW_CENTRE_M = 0.010, 0.0025
 HOVER_HEIGHT_M = 0.065
 CARRY_HEIGHT_M = 0.075
 RELEASE_HEIGHT_M = 0.045
+RELEASE_ON_CUBE_M = 0.037  # a cube's edge above where it was grasped, and a little more
 PUT_BACK_HEIGHT_M = 0.025
 
 # of the fingers, seen from above at the pinch point: how they stand apart, how thick and how wide they are
@@ -40,6 +41,9 @@ GRIPPED_RAD, CUBE_EDGE_M, OPENING_M_PER_RAD = 0.13, 0.025, 0.077
 FIXED_THICKNESS_M, MOVING_THICKNESS_M, FINGERS_HALF_WIDTH_M = 0.010, 0.016, 0.012
 # rad of wrist turn that a finger's overlap with an obstacle is worth, and a narrow opening
 COST_PER_OVERLAP_M, COST_OF_NARROW = 150.0, 0.5
+
+# of the wrist, tried where the jaw need not lie along the cube's sides
+TURNS_RAD = np.radians([0, 15, -15, 30, -30, 45, -45, 60, -60, 90, -90]).tolist()
 
 SLOWEST_SHARE_RAD_S = 2.0
 
@@ -82,18 +86,33 @@ def gripped(arm: Kinematics, positions: np.ndarray, cube: ObjectPose) -> bool:
 
 
 class ArmMoves:
-    """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else."""
+    """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else.
+
+    along_sides: the jaw is laid along a cube's sides; if not, the wrist stays as it is, and the fingers turn the cube.
+    """
 
     def __init__(
-        self, arm: Kinematics, lower_rad: np.ndarray, upper_rad: np.ndarray, max_velocity_rad_s: np.ndarray
+        self,
+        arm: Kinematics,
+        lower_rad: np.ndarray,
+        upper_rad: np.ndarray,
+        max_velocity_rad_s: np.ndarray,
+        along_sides: bool = True,
     ) -> None:
-        self._arm = arm
+        self._arm, self._along_sides = arm, along_sides
         self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
 
     def place(
-        self, motion: Motion, home: np.ndarray, cube: ObjectPose, box: ObjectPose, others: Sequence[Obstacle]
+        self,
+        motion: Motion,
+        home: np.ndarray,
+        cube: ObjectPose,
+        target: ObjectPose,
+        others: Sequence[Obstacle],
+        release_m: float = RELEASE_HEIGHT_M,
     ) -> None:
-        """Picks the cube, puts it into the box, goes home. `others` are what to keep the fingers off.
+        """Picks the cube, puts it into the box or on the cube, goes home. `others` are what to keep the fingers off;
+        release_m: how high the fingers let go.
 
         Raises OutOfReach.
         """
@@ -112,16 +131,16 @@ class ArmMoves:
         self._go(motion, grasp, at_least_s=0.4)
         motion.wait(0.08)
         motion.mark("grasped")
-        self.carry(motion, home, box)
+        self.carry(motion, home, target, release_m)
 
-    def carry(self, motion: Motion, home: np.ndarray, box: ObjectPose) -> None:
-        """From a cube between the closed fingers: lift, put it into the box, go home. Raises OutOfReach."""
+    def carry(self, motion: Motion, home: np.ndarray, target: ObjectPose, release_m: float = RELEASE_HEIGHT_M) -> None:
+        """From a cube between the closed fingers: lift, put it down, go home. Raises OutOfReach."""
         if motion.end_pose[GRIPPER] > CLOSED_RAD:
             self._go(motion, _with(motion.end_pose, gripper=CLOSED_RAD), at_least_s=0.25)
         lifted = self._upright(_with(motion.end_pose, height=max(CARRY_HEIGHT_M, motion.end_pose[HEIGHT])))
         self._go(motion, lifted, at_least_s=0.45)
         motion.mark("lifted")
-        over, into = self._over_box(lifted, box)
+        over, into = self._over(lifted, target, release_m)
         self._go(motion, over, at_least_s=0.6, overlap_s=0.15)
         self._go(motion, into, at_least_s=0.35, overlap_s=0.1)
         motion.mark("release")
@@ -154,14 +173,13 @@ class ArmMoves:
         motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
 
     def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> tuple[np.ndarray, Opening]:
-        """The closed pose on the cube: along its sides, clear of the others, with the least turn of the wrist.
+        """The closed pose on the cube, clear of the others, with the least turn of the wrist.
 
         Raises OutOfReach.
         """
         best, best_cost = None, np.inf
         refused = OutOfReach("")
-        for quarter in range(4):
-            yaw = _yaw_of_sides(cube.quaternion) + quarter * np.pi / 2
+        for yaw in self._yaws(cube):
             point = _shifted(cube.position, yaw, 0.0, _grasp_height(cube))
             try:
                 pose = self._reachable("cube", point, yaw, CLOSED_RAD)
@@ -177,16 +195,23 @@ class ArmMoves:
             raise refused
         return best
 
-    def _over_box(self, held: np.ndarray, box: ObjectPose) -> tuple[np.ndarray, np.ndarray]:
-        """Poses above and in the box, without turning the wrist against the arm."""
-        yaw = _jaw_yaw(held)
+    def _yaws(self, cube: ObjectPose) -> list[float]:
+        """Directions of the jaw to choose from, rad."""
+        if self._along_sides:
+            return [_yaw_of_sides(cube.quaternion) + quarter * np.pi / 2 for quarter in range(4)]
+        pan = float(self._arm.downward_pose(cube.position, 0.0, CLOSED_RAD)[PAN])
+        return [pan + turn + np.pi for turn in TURNS_RAD]
+
+    def _over(self, held: np.ndarray, target: ObjectPose, release_m: float) -> tuple[np.ndarray, np.ndarray]:
+        """Poses above the target and where to let go, without turning the wrist against the arm."""
+        what, yaw = "box" if release_m == RELEASE_HEIGHT_M else "lower cube", _jaw_yaw(held)
         for _ in range(3):
-            over = self._arm.downward_pose(box.position, yaw, CLOSED_RAD)
+            over = self._arm.downward_pose(target.position, yaw, CLOSED_RAD)
             yaw = over[PAN] + held[ROLL] + np.pi
-        x, y = box.position[:2]
+        x, y = target.position[:2]
         return (
-            self._reachable("box", np.array([x, y, CARRY_HEIGHT_M]), yaw, CLOSED_RAD),
-            self._reachable("box", np.array([x, y, RELEASE_HEIGHT_M]), yaw, CLOSED_RAD),
+            self._reachable(what, np.array([x, y, CARRY_HEIGHT_M]), yaw, CLOSED_RAD),
+            self._reachable(what, np.array([x, y, release_m]), yaw, CLOSED_RAD),
         )
 
     def _reachable(self, what: str, point: np.ndarray, yaw: float, gripper: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The scripted policy: puts the named cube into the named box, from the simulator's ground truth by inverse kinematics.
+"""The scripted policy puts the named cube into the box or on the cube named, from ground truth by inverse kinematics.
 
 It plans one motion on the observations' clock and cuts every chunk out of it, so chunks for the same time agree however
 late or often they are asked for; an arm that is behind the plan, as it was held or goes slower, does it later. At each
@@ -15,12 +15,19 @@ import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal, infer_one_by_one
-from smolvla_ros.policies.pick_and_place import ArmMoves, Obstacle, OutOfReach, gripped
+from smolvla_ros.policies.pick_and_place import (
+    RELEASE_HEIGHT_M,
+    RELEASE_ON_CUBE_M,
+    ArmMoves,
+    Obstacle,
+    OutOfReach,
+    gripped,
+)
 from smolvla_ros.policies.scripted_motion import Motion
 from smolvla_ros.policies.scripted_progress import behind_s
 from smolvla_ros.simulation.arm import arm_of
 from smolvla_ros.simulation.kinematics import GRIPPER
-from smolvla_ros.simulation.tasks import PickAndPlace, parse
+from smolvla_ros.simulation.tasks import Placement, next_placement, parse
 
 HORIZON = 50
 SPEED_SHARE = 0.6
@@ -37,7 +44,7 @@ CUBE_HALF_M, BOX_HALF_M = 0.0125, 0.048
 # how far from the middle a cube is put where the box already holds one
 BESIDE_M = 0.022
 # the judge's measure: inside the walls, below their top
-IN_BOX_M, IN_BOX_HEIGHT_M = 0.04, 0.026
+IN_BOX_M, IN_BOX_HEIGHT_M, STACKED_WITHIN_M = 0.04, 0.026, 0.004
 
 # An arm that has nothing queued begins to move once the chunk can have arrived.
 LEAD_S = 0.15
@@ -47,13 +54,13 @@ SAME_ROW_RAD = 0.02
 
 @dataclass(frozen=True)
 class Plan:
-    """A motion, and the task and the object poses that it was made for."""
+    """A motion, and the task and the object poses that it was made for. target: the box, or the cube below."""
 
     instruction: str
-    task: PickAndPlace
+    task: Placement
     motion: Motion
     cube: ObjectPose
-    box: ObjectPose
+    target: ObjectPose
 
 
 class ScriptedPolicy:
@@ -63,11 +70,16 @@ class ScriptedPolicy:
     cameras: tuple[str, ...] = ()
     needs_objects = True
 
-    def __init__(self, embodiment: Embodiment) -> None:
+    def __init__(self, embodiment: Embodiment, along_sides: bool = True) -> None:
+        """along_sides: as ArmMoves takes it."""
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._arm = arm_of(embodiment).kinematics
         self._moves = ArmMoves(
-            self._arm, embodiment.lower_rad, embodiment.upper_rad, SPEED_SHARE * embodiment.max_velocity_rad_s
+            self._arm,
+            embodiment.lower_rad,
+            embodiment.upper_rad,
+            SPEED_SHARE * embodiment.max_velocity_rad_s,
+            along_sides,
         )
         self._lower, self._upper = embodiment.lower_rad, embodiment.upper_rad
         self._max_velocity = SPEED_SHARE * embodiment.max_velocity_rad_s
@@ -86,60 +98,67 @@ class ScriptedPolicy:
 
     def infer(self, observation: Observation) -> Chunk:
         """Raises PolicyRefusal for an unknown instruction, objects that are missing or out of reach."""
-        task, cube, box = self._look_up(observation)
+        task, cube, target = self._look_up(observation)
         observation = observation.at_step(self._step_s)
         if self._plan is not None:
             self._plan.motion.start_s += behind_s(self._plan.motion, observation, self._step_s)
-        if self._plan is None or not self._still_holds(self._plan, observation, cube, box):
-            self._plan = self._make_plan(observation, task, cube, box)
+        if self._plan is None or not self._still_holds(self._plan, observation, task, cube, target):
+            self._plan = self._make_plan(observation, task, cube, target)
         times_s = observation.stamp_s + self._step_s * np.arange(HORIZON)
         positions = np.clip(self._plan.motion.positions(times_s), self._lower, self._upper)
         _keep_committed(positions, times_s, observation, self._step_s, self._plan.motion.start_s)
         return Chunk(positions=positions, step_s=self._step_s)
 
-    def _look_up(self, observation: Observation) -> tuple[PickAndPlace, ObjectPose, ObjectPose]:
+    def _look_up(self, observation: Observation) -> tuple[Placement, ObjectPose, ObjectPose]:
         try:
             task = parse(observation.instruction)
         except ValueError as error:
             raise PolicyRefusal(str(error)) from None
-        if observation.objects is None:
+        objects = observation.objects
+        if objects is None:
             raise PolicyRefusal(
                 "the scripted policy needs the simulator's object poses and got none: is the simulator running?"
                 " On a real arm give a checkpoint as the policy"
             )
-        for name in (task.cube, task.box):
-            if name not in observation.objects:
-                known = ", ".join(sorted(observation.objects)) or "nothing"
+        for name in (name for one in task.placements(objects) for name in (one.cube, one.target)):
+            if name not in objects:
+                known = ", ".join(sorted(objects)) or "nothing"
                 raise PolicyRefusal(f"'{observation.instruction}': there is no {name} in the scene, which has: {known}")
-        return task, observation.objects[task.cube], observation.objects[task.box]
+        now = next_placement(task, objects, lambda one: _placed(one, objects[one.cube], objects[one.target]))
+        return now, objects[now.cube], objects[now.target]
 
-    def _still_holds(self, plan: Plan, observation: Observation, cube: ObjectPose, box: ObjectPose) -> bool:
+    def _still_holds(
+        self, plan: Plan, observation: Observation, task: Placement, cube: ObjectPose, target: ObjectPose
+    ) -> bool:
         """Whether the arm and the objects are where the plan has them."""
         motion, now_s = plan.motion, observation.stamp_s
-        if observation.instruction != plan.instruction or now_s < motion.start_s - 1.0:
+        if observation.instruction != plan.instruction or task != plan.task or now_s < motion.start_s - 1.0:
             return False
         late = now_s > motion.start_s + ARM_LATE_S and not _follows_queue(observation)
         if late and _off_course(motion, now_s, observation.positions):
             return False
-        if now_s < motion.time_of("released") and _distance(box, plan.box) > BOX_MOVED_M:
+        if now_s < motion.time_of("released") and _distance(target, plan.target) > BOX_MOVED_M:
             return False
         if now_s < motion.time_of("touch") and "touch" in motion.marks:
             return _distance(cube, plan.cube) < CUBE_MOVED_M
         if motion.time_of("lifted") + ARM_LATE_S < now_s < motion.time_of("release"):
             return bool(np.linalg.norm(self._arm.pinch_point(observation.positions) - cube.position) < HELD_WITHIN_M)
         settled = now_s > motion.time_of("released") + SETTLE_S or "released" not in motion.marks
-        return not settled or _in_box(cube, box)
+        return not settled or _placed(task, cube, target)
 
-    def _make_plan(self, observation: Observation, task: PickAndPlace, cube: ObjectPose, box: ObjectPose) -> Plan:
+    def _make_plan(self, observation: Observation, task: Placement, cube: ObjectPose, target: ObjectPose) -> Plan:
         assert observation.objects is not None
         motion = self._continue_from(observation)
         cubes = {name: pose for name, pose in observation.objects.items() if name.endswith("cube")}
         held = next((name for name, pose in cubes.items() if gripped(self._arm, observation.positions, pose)), None)
-        into = _free_place(box, [pose for name, pose in cubes.items() if name != task.cube])
+        into, release_m = target, RELEASE_ON_CUBE_M
+        if not task.on_cube:
+            into = _free_place(target, [pose for name, pose in cubes.items() if name != task.cube])
+            release_m = RELEASE_HEIGHT_M
         try:
-            if held == task.cube and not _released_into(cube, box, observation.positions):
-                self._moves.carry(motion, self._home, into)
-            elif _in_box(cube, box):
+            if held == task.cube and not _released_into(cube, target, observation.positions):
+                self._moves.carry(motion, self._home, into, release_m)
+            elif _placed(task, cube, target):
                 if held is not None:
                     self._moves.let_go(motion)
                 self._moves.rise(motion)
@@ -149,11 +168,11 @@ class ScriptedPolicy:
                     self._moves.let_go(motion)
                 self._moves.rise(motion)
                 others = [_obstacle(name, pose) for name, pose in observation.objects.items() if name != task.cube]
-                self._moves.place(motion, self._home, cube, into, others)
+                self._moves.place(motion, self._home, cube, into, others, release_m)
         except OutOfReach as error:
             raise PolicyRefusal(f"'{observation.instruction}': out of reach is {error}") from None
         motion.keep_within(self._max_velocity)
-        return Plan(observation.instruction, task, motion, cube, box)
+        return Plan(observation.instruction, task, motion, cube, target)
 
     def _continue_from(self, observation: Observation) -> Motion:
         """A motion that begins where what is being executed ends, or where the arm is."""
@@ -224,6 +243,13 @@ def _obstacle(name: str, pose: ObjectPose) -> Obstacle:
 
 def _distance(one: ObjectPose, other: ObjectPose) -> float:
     return float(np.linalg.norm(one.position[:2] - other.position[:2]))
+
+
+def _placed(task: Placement, cube: ObjectPose, target: ObjectPose) -> bool:
+    if not task.on_cube:
+        return _in_box(cube, target)
+    above_m = cube.position[2] - target.position[2]
+    return _distance(cube, target) < CUBE_HALF_M and abs(above_m - 2 * CUBE_HALF_M) < STACKED_WITHIN_M
 
 
 def _in_box(cube: ObjectPose, box: ObjectPose) -> bool:

@@ -54,6 +54,12 @@ ARGUMENTS = (
     LaunchArgument(
         "engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"
     ),
+    LaunchArgument(
+        "mode",
+        "async",
+        "async: chunks are asked for while the arm moves; sync: when all rows are executed, as LeRobot does",
+        ("async", "sync"),
+    ),
     LaunchArgument("seed", "0", "seed of the simulated scene and of the policy's noise"),
     LaunchArgument("record", "false", "record each task into a bag, with images and chunks", ("true", "false")),
     LaunchArgument("record_folder", "recordings", "where the bags are written"),
@@ -162,7 +168,8 @@ def graph(
         nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
     if arguments["side"] == "all":
         nodes.append(policy)
-    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment))
+    mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
+    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
         recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}

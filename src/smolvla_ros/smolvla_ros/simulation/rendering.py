@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -62,6 +63,19 @@ class Renderer:
         self._renderer.update_scene(self._data, camera, self._seen)
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._fine
         return self._renderer.render()
+
+    def body_positions(self, names: Sequence[str]) -> np.ndarray:
+        """Where bodies are in the state to draw: (n, 3) in m, world frame."""
+        return np.array([self._data.body(name).xpos for name in names])
+
+    def pixels(self, camera: str, points: np.ndarray) -> np.ndarray:
+        """Where points (n, 3) in m, world frame, appear: (n, 2) column and row in pixels; NaN behind the camera."""
+        view = self._data.camera(camera)
+        seen = (np.asarray(points) - view.xpos) @ view.xmat.reshape(3, 3)
+        ahead = np.where(seen[:, 2] < 0, -seen[:, 2], np.nan)[:, None]
+        rays = np.concatenate([seen[:, :1] / ahead, -seen[:, 1:2] / ahead, np.ones_like(ahead)], axis=1)
+        fovy_deg = float(self._model.camera(camera).fovy[0])
+        return (rays @ intrinsics(fovy_deg, self._renderer.width, self._renderer.height).T)[:, :2]
 
     def close(self) -> None:
         self._renderer.close()

@@ -21,6 +21,7 @@ from smolvla_ros.simulation.arm_model import (
     arm_elements,
     mesh_folder,
 )
+from smolvla_ros.simulation.tasks import TASK_NAMES
 
 TIMESTEP_S = 1 / 480
 FRICTION = "1 0.005 0.0001"  # sliding, torsional, rolling
@@ -69,7 +70,7 @@ PICK_AND_PLACE = (
     SceneObject("red box", "box", "red"),
     SceneObject("blue box", "box", "blue"),
 )
-TASKS = {"pick_and_place": PICK_AND_PLACE}
+TASKS = dict.fromkeys(TASK_NAMES, PICK_AND_PLACE)
 
 
 def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,10 @@ from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.policies.interface import Observation, Policy, PolicyRefusal
 from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
-from smolvla_ros.simulation.tasks import instructions
+from smolvla_ros.simulation.tasks import TASK_NAMES, instructions
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
 
-THRESHOLD = 0.7
-ANSWER_AFTER_S = (0.05, 0.4)
 TIME_LIMIT_S = 30.0
 HOME_WITHIN_RAD = 0.05
 
@@ -41,6 +40,18 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Pacing:
+    """When chunks are asked for, at this share of a chunk left, and how long they take, from and to, in s.
+
+    sync: as LeRobot does it, one is asked for when nothing is left, and the arm holds until it comes.
+    """
+
+    threshold: float = 0.7
+    answer_after_s: tuple[float, float] = (0.05, 0.4)
+    sync: bool = False
+
+
+@dataclass(frozen=True)
 class _Answer:
     at_s: float
     observation_s: float
@@ -48,10 +59,24 @@ class _Answer:
 
 
 class Loop:
-    """The graph in small. State: the rows to come, the goal now, the answer under way, the clock `now_s`."""
+    """The graph in small. State: the rows to come, the goal now, the answer under way, the clock `now_s`.
 
-    def __init__(self, world: World, policy: Policy, embodiment: Embodiment, rng: np.random.Generator) -> None:
+    look: the images that the policy gets. chunks: how many it gave. starved_s: how long nothing was queued after the
+    first of them.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        policy: Policy,
+        embodiment: Embodiment,
+        rng: np.random.Generator,
+        pacing: Pacing = Pacing(),
+        look: Callable[[], Mapping[str, np.ndarray]] = dict,
+    ) -> None:
         self.world, self.policy, self.now_s = world, policy, 0.0
+        self.chunks, self.starved_s = 0, 0.0
+        self._pacing, self._look = pacing, look
         self._rng, self._ticks = rng, ServoTicks(embodiment)
         self._row_s = 1 / embodiment.rates.policy_hz
         self._physics_steps = max(1, round(1 / embodiment.rates.control_hz / world.timestep_s))
@@ -76,24 +101,28 @@ class Loop:
         self.now_s += self._step_s
 
     def _ask_or_take(self, instruction: str) -> None:
-        if self._answer is None and len(self._timeline) <= THRESHOLD * self._horizon:
-            answer_after_s = float(self._rng.uniform(*ANSWER_AFTER_S))
+        pacing, longest_s = self._pacing, self._pacing.answer_after_s[1]
+        threshold = 0.0 if pacing.sync else pacing.threshold
+        if self._answer is None and len(self._timeline) <= threshold * self._horizon:
+            answer_after_s = float(self._rng.uniform(*pacing.answer_after_s))
             times_s, rows = self._timeline.rows()
-            meanwhile = times_s < self.now_s + ANSWER_AFTER_S[1]
+            meanwhile = times_s < self.now_s + longest_s
             chunk = self.policy.infer(
                 Observation(
                     stamp_s=self.now_s,
-                    images={},
+                    images=self._look(),
                     positions=self._measured(),
                     instruction=instruction,
                     committed=rows[meanwhile] if meanwhile.any() else None,
                     committed_start_s=float(times_s[0]) if meanwhile.any() else 0.0,
-                    delay_rows=round(ANSWER_AFTER_S[1] / self._row_s),
+                    delay_rows=round(longest_s / self._row_s),
                     objects=self.world.objects(),
                 )
             )
             self._horizon = len(chunk.positions)
-            self._answer = _Answer(self.now_s + answer_after_s, self.now_s, chunk.positions)
+            self.chunks += 1
+            arrives_s = self.now_s + answer_after_s
+            self._answer = _Answer(arrives_s, arrives_s if pacing.sync else self.now_s, chunk.positions)
         if self._answer is not None and self.now_s >= self._answer.at_s:
             try:
                 self._timeline.land(self._answer.observation_s, self._row_s, self._answer.positions, self.now_s)
@@ -105,6 +134,8 @@ class Loop:
         """The goal goes straight to the next row, no faster than the joints may."""
         self._timeline.advance(self.now_s)
         times_s, rows = self._timeline.rows()
+        if not len(rows) and self.chunks > 1:
+            self.starved_s += self._step_s
         if len(rows):
             way = (rows[0] - self._goal) * min(1.0, self._step_s / (times_s[0] - self.now_s))
             self._goal = self._goal + np.clip(way, -self._most_a_step, self._most_a_step)
@@ -135,12 +166,13 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=100, help="how many scenes")
     parser.add_argument("--seed", type=int, default=1000, help="seed of the first scene; the others follow")
     parser.add_argument("--embodiment", default="", metavar="FILE", help="embodiment file; without: config/so100.yaml")
+    parser.add_argument("--task", choices=TASK_NAMES, default=TASK_NAMES[0])
     arguments = parser.parse_args()
     if arguments.scenes < 1:
         parser.error(f"--scenes: expected at least 1, found {arguments.scenes}")
     embodiment = load_embodiment(arguments.embodiment)
     world, policy = World(embodiment), ScriptedPolicy(embodiment)
-    asked = instructions(world.objects())
+    asked = instructions(world.objects(), arguments.task)
     started_s = time.perf_counter()
     outcomes = []
     for scene in range(arguments.scenes):

@@ -198,6 +198,22 @@ def test_each_cube_gets_into_each_box_in_physics(world, number):
     assert outcome.duration_s < 15.0
 
 
+def test_a_wrist_that_stays_as_it_is_turns_the_cube_between_the_fingers(world):
+    outcome = run_scene(world, ScriptedPolicy(ROBOT, along_sides=False), seed=46, instruction=RED_IN_BLUE)
+    assert outcome.success, judge(world, RED_IN_BLUE).message
+    rolls = [
+        float(np.ptp(ScriptedPolicy(ROBOT, along_sides=along).infer(seen_at_rest(world, seed)).positions[:, 4]))
+        for along in (False, True)
+        for seed in (46, 47, 48)
+    ]
+    assert max(rolls[:3]) < 0.02 < max(rolls[3:])
+
+
+def seen_at_rest(world: World, seed: int) -> Observation:
+    world.reset(seed)
+    return Observation(0.0, {}, world.positions, RED_IN_BLUE, objects=world.objects())
+
+
 def until_done(world: World, loop: Loop, instruction: str, limit_s: float = 25.0) -> bool:
     while loop.now_s < limit_s:
         loop.advance(instruction)

@@ -58,3 +58,26 @@ def test_what_is_not_of_this_scene_is_not_understood(world: World) -> None:
         verdict = judge(world, words)
         assert not verdict.understood
         assert verdict.message
+
+
+def test_a_cube_on_the_named_cube_is_stacked_and_beside_it_is_not(world: World) -> None:
+    base = world.objects()["blue cube"].position
+    on_top, beside = base + np.array([0.002, 0, 0.025]), base + np.array([0.027, 0, 0])
+    for place, done in ((on_top, True), (beside, False)):
+        world.place(world.positions, {"red cube": np.concatenate([place, LEVEL])})
+        world.data.qvel[:] = 0
+        world.step(120)
+        assert judge(world, "stack the red cube on the blue cube").done is done
+    assert not judge(world, "stack the blue cube on the red cube").done
+
+
+def test_sorting_is_done_when_both_cubes_are(world: World) -> None:
+    drop(world, "red box", 0.03, 0.5)
+    verdict = judge(world, "sort the cubes by colour")
+    assert (verdict.understood, verdict.done) == (True, False)
+    assert "blue cube" in verdict.message
+    place = world.objects()["blue box"].position + np.array([0, 0, 0.03])
+    world.place(world.positions, {"blue cube": np.concatenate([place, LEVEL])})
+    world.data.qvel[:] = 0
+    world.step(480)
+    assert judge(world, "sort the cubes by colour").done

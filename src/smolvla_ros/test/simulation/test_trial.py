@@ -13,6 +13,14 @@ def test_it_tells_how_many_scenes_were_done(monkeypatch: pytest.MonkeyPatch, cap
     assert re.search(r"4 of 4 scenes done, \d+\.\d\d s a task", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("task", ["stacking", "sorting"])
+def test_the_other_tasks_are_done_too(
+    task: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["trial", "--scenes", "2", "--seed", "50", "--task", task])
+    assert trial.main() == 0, capsys.readouterr().out
+
+
 def test_a_scene_that_is_not_done_in_time_is_told_with_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -1,0 +1,136 @@
+"""The small checkpoint from demonstrations by one recipe: first what words mean, then the motion.
+
+    smolvla demos out/demonstrations
+    python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
+
+Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint, and recipe.json
+in it tells how it was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from smolvla_ros.data.demonstration_arrays import DemonstrationArrays
+from smolvla_ros.data.whole_file import whole_folder
+from smolvla_ros.embodiment import Embodiment, load_embodiment
+from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
+from smolvla_ros.model.config import BackboneConfig
+from smolvla_ros.model.random_checkpoint import new_checkpoint
+from smolvla_ros.training.demonstration_samples import DemonstrationSamples
+from smolvla_ros.training.errors import mismatch
+from smolvla_ros.training.named_objects import NamedObjects
+from smolvla_ros.training.planned_rows import PlannedRows, Together
+from smolvla_ros.training.request import from_the_start
+from smolvla_ros.training.run_folder import MODEL, RunFolder
+from smolvla_ros.training.settings import settings_from
+from smolvla_ros.training.trainer import Trainer
+
+RECIPE = Path(__file__).parent.parent / "config" / "small_checkpoint.yaml"
+SECTIONS = ("demonstrations", "model", "words", "policy")
+CHECKPOINT, RECIPE_FILE = "checkpoint", "recipe.json"
+
+
+def read_small_recipe(path: Path) -> dict[str, Any]:
+    """Raises TrainingError."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise mismatch(path, "a YAML file", error, "correct it") from None
+    if not isinstance(found, dict) or set(found) != set(SECTIONS):
+        raise mismatch(path, f"mappings under {', '.join(SECTIONS)}", found, "correct it")
+    return found
+
+
+def train_small(demonstrations: Path, output: Path, recipe: Mapping[str, Any], embodiment: Embodiment) -> Path:
+    """The finished checkpoint's folder. Raises TrainingError, DatasetError, CheckpointError."""
+    arrays = DemonstrationArrays(demonstrations)
+    words = _stage(arrays, output, recipe, embodiment, "words", None)
+    policy = _stage(arrays, output, recipe, embodiment, "policy", words)
+    finished = output / CHECKPOINT
+    shutil.rmtree(finished, ignore_errors=True)
+    with whole_folder(finished) as folder:
+        shutil.copytree(policy / MODEL, folder, dirs_exist_ok=True)
+        (folder / RECIPE_FILE).write_text(json.dumps({**recipe, "frames": len(arrays)}, indent=1) + "\n")
+    return finished
+
+
+def _stage(
+    arrays: DemonstrationArrays,
+    output: Path,
+    recipe: Mapping[str, Any],
+    embodiment: Embodiment,
+    name: str,
+    before: Path | None,
+) -> Path:
+    """Trains, goes on, or finds finished what one section says. Returns the folder of its last checkpoint."""
+    settings = from_the_start(settings_from(recipe[name], name))
+    model, run = recipe["model"], RunFolder(output / name)
+    samples = DemonstrationSamples(arrays, embodiment, model["policy"]["chunk_size"], settings.seed, before is None)
+    begun = run.last or before
+    checkpoint = load_checkpoint(begun / MODEL) if begun else _new(samples, model, settings.seed, embodiment)
+    backbone = checkpoint.model.backbone
+    width = backbone.text.hidden_size
+    torch.manual_seed(settings.seed)
+    trainer = Trainer(
+        checkpoint,
+        samples,
+        replace(settings, noise_draws=settings.noise_draws if before else 1),
+        output / name,
+        sampling_weights=samples.sampling_weights(),
+        auxiliary=Together(
+            NamedObjects(width, tokens_a_side(backbone)),
+            PlannedRows(width, checkpoint.config.chunk_size, checkpoint.config.action_dim),
+        ),
+        embodiment=embodiment.path,
+    )
+    return trainer.run(resume=True)
+
+
+def tokens_a_side(backbone: BackboneConfig) -> int:
+    """Of a camera's image tokens, which are a square."""
+    return backbone.vision.image_size // backbone.vision.patch_size // backbone.scale_factor
+
+
+def _new(samples: DemonstrationSamples, model: Mapping[str, Any], seed: int, embodiment: Embodiment) -> Checkpoint:
+    cameras = {camera.feature: (camera.height, camera.width) for camera in embodiment.cameras}
+    checkpoint = new_checkpoint(model, cameras, samples.statistics(), seed, model["policy"])
+    _calm_residuals(checkpoint.model)
+    return checkpoint
+
+
+@torch.no_grad()
+def _calm_residuals(model: nn.Module) -> None:
+    """What blocks add to the residual begins small, by the number of additions, as GPT-2's does."""
+    ends = ("o_proj.weight", "down_proj.weight", "out_proj.weight", "fc2.weight")
+    added = {name: parameter for name, parameter in model.named_parameters() if name.endswith(ends)}
+    for part in ("vision_model", "text_model", "lm_expert"):
+        own = [parameter for name, parameter in added.items() if part in name]
+        for parameter in own:
+            parameter.mul_(len(own) ** -0.5)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("demonstrations", type=Path, help="what `smolvla demos` has made")
+    parser.add_argument("output", type=Path, help="the run's folder")
+    parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
+    parser.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
+    options = parser.parse_args()
+    recipe, embodiment = read_small_recipe(options.config), load_embodiment(options.embodiment)
+    print(f"checkpoint  {train_small(options.demonstrations, options.output, recipe, embodiment)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
