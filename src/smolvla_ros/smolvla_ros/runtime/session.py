@@ -15,6 +15,8 @@ from smolvla_ros.runtime.graph import ArgumentError, graph, serial_port
 from smolvla_ros.runtime.processes import NodeProcesses, prepare_environment, wait_until
 
 START_TIMEOUT_S = 60.0
+# on a busy machine nodes of another graph are known no sooner
+DISCOVERY_S = 2.5
 
 
 class Session:
@@ -46,7 +48,7 @@ class Session:
         self.operator = join_graph(
             self.embodiment, self.arguments["namespace"], self.arguments["use_sim_time"] == "true"
         )
-        self.operator.listen(1.0)
+        self.operator.listen(DISCOVERY_S)
         if others := self.operator.other_nodes(tuple(spec.name for spec in specs)):
             self.__exit__(None, None, None)
             raise SessionError(

@@ -115,5 +115,5 @@ def test_a_reset_tells_which_cube_the_arm_has_pushed_away(world: World) -> None:
 
 
 def test_an_unknown_task_is_told_with_those_there_are(world: World) -> None:
-    with pytest.raises(UnknownTask, match="expected one of pick_and_place, found 'juggle'"):
+    with pytest.raises(UnknownTask, match="expected one of pick_and_place, stacking, sorting, found 'juggle'"):
         world.reset(0, "juggle")
