@@ -126,16 +126,19 @@ def run_peer(
             names = Path(work, "bfloat16.txt")
             names.write_text("\n".join(bfloat16))
             command += ["--bfloat16", str(names)]
-        # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
-        own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-        environment = {name: value for name, value in os.environ.items() if name not in own}
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
-        if done.returncode:
-            said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-            raise PeerError(
-                f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}"
-            )
+        run_in_peer(python, command)
         return dict(np.load(target, allow_pickle=False))
+
+
+def run_in_peer(python: Path, command: list[str]) -> None:
+    """Runs a command of the peer's python. Raises PeerError with its last words."""
+    # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
+    own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
+    if done.returncode:
+        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}")

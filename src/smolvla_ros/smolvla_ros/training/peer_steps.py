@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 
 from smolvla_ros.model.checkpoint import Checkpoint
-from smolvla_ros.model.peer_run import INSTRUCTION, PeerError
+from smolvla_ros.model.peer_run import INSTRUCTION, run_in_peer
 from smolvla_ros.training.draws import Draws
 from smolvla_ros.training.preparation import Preparation
 from smolvla_ros.training.samples import ArraySamples
@@ -95,16 +93,7 @@ def steps_of_peer(python: Path, folder: Path, arrays: dict[str, Any], work: Path
     device = "cuda" if torch.cuda.is_available() else "cpu"
     command = [str(python), str(PEER_SCRIPT), str(folder), str(source), str(target), "--device", device]
     command += ["--threads", str(torch.get_num_threads())] + (["--gradients"] if gradients else [])
-    # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
-    own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-    environment = {name: value for name, value in os.environ.items() if name not in own}
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
-    if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}")
+    run_in_peer(python, command)
     found = dict(np.load(target, allow_pickle=False))
 
     def named(start: str) -> dict[str, np.ndarray]:
