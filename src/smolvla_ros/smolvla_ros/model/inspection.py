@@ -19,6 +19,7 @@ from smolvla_ros.model.config import ACTION, STATE, BackboneConfig, SmolVLAConfi
 from smolvla_ros.model.expert import language_layer_count
 from smolvla_ros.model.normalization import Normalizer, Statistics
 from smolvla_ros.model.processors import Processors, has_processor_files, read_processor_files
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.model.tokenizer_source import find_tokenizer
 from smolvla_ros.model.weights import LM_HEAD, Weights, check_weights, read_statistics
 
@@ -101,6 +102,7 @@ class _Inspector:
         self.rename_map: dict[str, str] = {}
         self.newline, self.max_length = True, config.tokenizer_max_length
         self.normalizers: dict[str, Normalizer] = {}
+        self.relative: RelativeActions | None = None
         self.statistics: Statistics = {}
 
     @property
@@ -136,6 +138,7 @@ class _Inspector:
             in_weights = read_statistics(self.weights) if self.weights else {}
             found = read_processor_files(self.files.processor_folder, self.config, in_weights)
             self.rename_map, self.newline, self.max_length = dict(found.rename_map), found.newline, found.max_length
+            self.relative = found.relative
             return f"instructions up to {found.max_length} tokens"
 
         def statistics_fit(feature: str) -> str:
@@ -166,7 +169,7 @@ class _Inspector:
     def processors(self) -> Processors:
         none = Normalizer("IDENTITY", torch.empty(0), torch.empty(0))
         state, action = (self.normalizers.get(feature, none) for feature in (STATE, ACTION))
-        return Processors(self.rename_map, self.newline, self.max_length, state, action, self.statistics)
+        return Processors(self.rename_map, self.newline, self.max_length, state, action, self.statistics, self.relative)
 
     def facts(self) -> dict[str, Any]:
         config = self.config
@@ -186,6 +189,7 @@ class _Inspector:
             "rename_map": self.rename_map,
             "state_dim": config.state_dim,
             "action_dim": config.action_dim,
+            "relative_actions": self.relative is not None,
             "normalization": {kind: config.normalization(kind) for kind in ("STATE", "ACTION")},
             "centres": {f: _rounded(n) for f, n in self.normalizers.items() if n.mode != "IDENTITY"},
             "tokenizer": self.tokenizer_found_at or None,

@@ -97,7 +97,9 @@ def run_here(checkpoint: Checkpoint, sample: Sample) -> dict[str, np.ndarray]:
     """What the peer's output holds of tokens, chunk and actions, made here."""
     batch = batch_of(checkpoint, sample)
     chunk = checkpoint.model.predict_action_chunk(batch, torch.from_numpy(sample.noise), guidance=sample.guidance)
-    actions = checkpoint.processors.action.inverse(chunk.float())
+    actions = checkpoint.processors.actions_from_model(
+        chunk.float(), torch.from_numpy(sample.state).reshape(-1, sample.state.shape[-1])
+    )
     return {"tokens": batch[TOKENS].numpy(), "chunk": chunk.float().numpy(), "actions": actions.numpy()}
 
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.normalization import EPSILON, Normalizer, Statistics, make_normalizer
+from smolvla_ros.model.relative_actions import FIRST, LAST, RelativeActions
 from smolvla_ros.model.statistics_source import by_owner, named_statistics
 from smolvla_ros.model.tensor_file import read_tensors
 
@@ -30,7 +32,10 @@ REMEDY = "use the processor files saved with the weights (LeRobot 0.4 or newer w
 
 @dataclass(frozen=True)
 class Processors:
-    """rename_map: a robot's camera feature -> the checkpoint's. statistics: all of the file, kept for saving."""
+    """rename_map: a robot's camera feature -> the checkpoint's. statistics: all of the file, kept for saving.
+
+    relative: what makes actions offsets from the state before they are normalised; None where they are absolute.
+    """
 
     rename_map: Mapping[str, str]
     newline: bool
@@ -38,6 +43,16 @@ class Processors:
     state: Normalizer
     action: Normalizer
     statistics: Statistics
+    relative: RelativeActions | None = None
+
+    def actions_to_model(self, actions: Tensor, state: Tensor) -> Tensor:
+        """Actions (..., rows, joints), asked for in state (..., joints), both in the robot's units."""
+        return self.action.forward(self.relative.relative(actions, state) if self.relative else actions)
+
+    def actions_from_model(self, values: Tensor, state: Tensor) -> Tensor:
+        """The way back; state in the robot's units."""
+        actions = self.action.inverse(values)
+        return self.relative.absolute(actions, state) if self.relative else actions
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class ProcessorFiles:
     settings: Mapping[str, tuple[str, float]]
     where: Mapping[str, str]
     held: Mapping[str, Statistics]
+    relative: RelativeActions | None = None
 
     def normalizer(
         self, feature: str, config: SmolVLAConfig, names: Sequence[str] = ()
@@ -78,7 +94,8 @@ def read_processors(
     files = read_processor_files(folder, config, in_weights)
     state, statistics = files.normalizer(STATE, config, names)
     action, others = files.normalizer(ACTION, config, names)
-    return Processors(files.rename_map, files.newline, files.max_length, state, action, {**others, **statistics})
+    every = {**others, **statistics}
+    return Processors(files.rename_map, files.newline, files.max_length, state, action, every, files.relative)
 
 
 def read_processor_files(folder: Path, config: SmolVLAConfig, in_weights: Statistics | None = None) -> ProcessorFiles:
@@ -89,8 +106,8 @@ def read_processor_files(folder: Path, config: SmolVLAConfig, in_weights: Statis
     if not has_processor_files(folder):
         return _without_files(folder, config, in_weights or {})
     pre_path, post_path = folder / f"{PREPROCESSOR}.json", folder / f"{POSTPROCESSOR}.json"
-    pre = _steps(pre_path, (RENAME, NEW_LINE, TOKENIZER, NORMALIZER))
-    post = _steps(post_path, (UNNORMALIZER,))
+    pre = _steps(pre_path, (RENAME, FIRST, NEW_LINE, TOKENIZER, NORMALIZER))
+    post = _steps(post_path, (UNNORMALIZER, LAST))
     state, where_state, held_state = _normalizer_step(pre_path, pre, NORMALIZER, config, "STATE")
     action, where_action, held_action = _normalizer_step(post_path, post, UNNORMALIZER, config, "ACTION")
     return ProcessorFiles(
@@ -100,6 +117,7 @@ def read_processor_files(folder: Path, config: SmolVLAConfig, in_weights: Statis
         settings={STATE: state, ACTION: action},
         where={STATE: where_state, ACTION: where_action},
         held={STATE: held_state, ACTION: held_action},
+        relative=_relative(pre_path, pre, post_path, post),
     )
 
 
@@ -126,6 +144,7 @@ def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig
     pre: list[tuple[str, dict[str, Any]]] = [
         (RENAME, {"rename_map": dict(processors.rename_map)}),
         ("to_batch_processor", {}),
+        *([(FIRST, processors.relative.to_json())] if processors.relative else []),
         *([(NEW_LINE, {})] if processors.newline else []),
         (TOKENIZER, tokenizer),
         ("device_processor", device),
@@ -133,6 +152,7 @@ def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig
     ]
     post: list[tuple[str, dict[str, Any]]] = [
         (UNNORMALIZER, {"eps": processors.action.epsilon, "features": outputs, "norm_map": norm_map}),
+        *([(LAST, {"enabled": True})] if processors.relative else []),
         ("device_processor", device),
     ]
     tensors = {
@@ -210,6 +230,26 @@ def _normalizer_step(
         return (mode, epsilon), str(path), {}
     where = path.parent / step.state_file
     return (mode, epsilon), str(where), by_owner(read_tensors(where))
+
+
+def _relative(
+    pre_path: Path, pre: Mapping[str, _Step], post_path: Path, post: Mapping[str, _Step]
+) -> RelativeActions | None:
+    """What both files' steps say together: actions are made relative on the way in and absolute on the way out."""
+    there = {
+        path: name in steps and steps[name].settings.get("enabled", False) is True
+        for path, name, steps in ((pre_path, FIRST, pre), (post_path, LAST, post))
+    }
+    if not any(there.values()):
+        return None
+    missing = [(path, name) for (path, on), name in zip(there.items(), (FIRST, LAST), strict=True) if not on]
+    if missing:
+        raise mismatch(f"{missing[0][0]}: steps", f"{missing[0][1]}, enabled as its pair is", "none", REMEDY)
+    lists = {name: pre[FIRST].settings.get(name) or [] for name in ("exclude_joints", "action_names")}
+    for name, words in lists.items():
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise mismatch(f"{pre_path}: {FIRST}.{name}", "a list of names", words, REMEDY)
+    return RelativeActions(tuple(lists["exclude_joints"]), tuple(lists["action_names"]))
 
 
 def _without_files(folder: Path, config: SmolVLAConfig, in_weights: Statistics) -> ProcessorFiles:

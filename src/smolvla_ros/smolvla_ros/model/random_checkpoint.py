@@ -18,6 +18,7 @@ from smolvla_ros.model.instructions import instructions
 from smolvla_ros.model.joint_statistics import untrained_statistics
 from smolvla_ros.model.normalization import Statistics, make_normalizer
 from smolvla_ros.model.processors import Processors
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import FAKE_IMAGE_TOKEN, GLOBAL_IMAGE_TOKEN, InstructionTokenizer
 from smolvla_ros.model.tokenizer_source import GRID, SETTINGS, byte_level_bpe
@@ -65,12 +66,13 @@ def new_checkpoint(
     seed: int,
     policy: Mapping[str, Any] | None = None,
     texts: Iterable[str] = (),
+    relative: RelativeActions | None = None,
 ) -> Checkpoint:
     """A checkpoint in memory for states and actions as wide as their statistics. Raises CheckpointError.
 
     shape: fields of the backbone's vision_config and text_config under "vision" and "text"; "scale_factor" if not 4.
     cameras: feature -> (height, width). policy: fields of config.json that differ from the defaults. texts: what the
-    tokenizer shall know besides the usual instructions.
+    tokenizer shall know besides the usual instructions. relative: actions are offsets, and the statistics of offsets.
     """
     tokenizer = train_tokenizer(texts)
     backbone = BackboneConfig.from_json(_backbone_json(shape, tokenizer), BACKBONE_FOLDER)
@@ -85,6 +87,7 @@ def new_checkpoint(
         state=make_normalizer(config.normalization("STATE"), STATE, widths[STATE], statistics, "statistics"),
         action=make_normalizer(config.normalization("ACTION"), ACTION, widths[ACTION], statistics, "statistics"),
         statistics=statistics,
+        relative=relative,
     )
     settings = {**SETTINGS, "eos_token": BASE_SPECIAL_TOKENS[PAD_ID]}
     words = InstructionTokenizer(tokenizer, settings, config.tokenizer_max_length)

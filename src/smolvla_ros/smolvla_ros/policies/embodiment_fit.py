@@ -16,6 +16,7 @@ from smolvla_ros.model.inspection import Check, Inspection, check
 from smolvla_ros.model.joint_statistics import joint_ranges
 from smolvla_ros.model.normalization import Normalizer
 from smolvla_ros.model.processors import Processors
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.policies.interface import EmbodimentMismatch
 
 RANGE_MARGIN = 0.05
@@ -89,15 +90,21 @@ def check_statistics(checkpoint: FitsOrNot, embodiment: Embodiment) -> None:
 
     Catches radians, and degrees about another zero: both would drive the arm to poses it was never shown.
     """
-    for feature, normalizer in ((STATE, checkpoint.processors.state), (ACTION, checkpoint.processors.action)):
-        check_feature(feature, normalizer, embodiment)
+    processors = checkpoint.processors
+    check_feature(STATE, processors.state, embodiment)
+    check_feature(ACTION, processors.action, embodiment, processors.relative)
 
 
-def check_feature(feature: str, normalizer: Normalizer, embodiment: Embodiment) -> None:
-    """The same of states or actions alone."""
+def check_feature(
+    feature: str, normalizer: Normalizer, embodiment: Embodiment, relative: RelativeActions | None = None
+) -> None:
+    """The same of states or actions alone. relative: what makes the actions offsets, up to a joint's whole range."""
     if normalizer.mode == "IDENTITY":
         return
     low, high = joint_ranges(embodiment)
+    if relative:
+        offsets = relative.mask(len(low)).numpy()
+        low, high = np.where(offsets, low - high, low), np.where(offsets, high - low, high)
     centre, spread = (values.double().numpy() for values in normalizer.centre_and_spread())
     if (np.abs(centre) + 2 * spread < RADIANS_REACH).all():
         raise EmbodimentMismatch(
@@ -147,7 +154,8 @@ def fit_checks(inspection: Inspection, embodiment: Embodiment) -> list[Check]:
         return ", ".join(embodiment.joint_names)
 
     def values(feature: str) -> str:
-        check_feature(feature, features[feature], embodiment)
+        relative = inspection.processors.relative if feature == ACTION else None
+        check_feature(feature, features[feature], embodiment, relative)
         return f"where the joints of {embodiment.robot_type} can be"
 
     checks = [check("cameras", cameras), check("joints", joints)]

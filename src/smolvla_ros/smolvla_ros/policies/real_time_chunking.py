@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from smolvla_ros.model.normalization import Normalizer
 from smolvla_ros.model.real_time_chunking import Guidance
 from smolvla_ros.policies.interface import Observation, PolicyRefusal
 from smolvla_ros.units import LeRobotUnits
@@ -19,7 +20,7 @@ def guidance_of(
     observation: Observation,
     step_s: float,
     units: LeRobotUnits,
-    action: Normalizer,
+    encode: Callable[[Tensor], Tensor],
     chunk: int,
     width: int,
     soft_rows: int = 10,
@@ -29,6 +30,7 @@ def guidance_of(
 ) -> Guidance | None:
     """What the new chunk (rows `chunk`, columns `width`: the config's max_action_dim) is held to; None: nothing.
 
+    encode: rows (rows, joints) in LeRobot's units to the model's numbers.
     Its row k is for the observation's stamp + k * step_s, between committed rows where the clocks are out of step:
     committed rows before the stamp fall away; where the first is after the stamp, the rows until then, which the arm
     has done already, are held at it. Nothing is made up after the last: there is no row beyond it. It agrees with the
@@ -50,9 +52,7 @@ def guidance_of(
     at = np.arange(rows) + ahead
     radians = np.stack([np.interp(at, np.arange(len(committed)), joint) for joint in committed.T], axis=1)
     values = torch.from_numpy(units.from_radians(radians)).float()
-    return Guidance(
-        _padded(action.forward(values), width)[None], delay, delay + soft_rows, schedule, max_weight, jacobian
-    )
+    return Guidance(_padded(encode(values), width)[None], delay, delay + soft_rows, schedule, max_weight, jacobian)
 
 
 def _whole_if_near(rows: float) -> float:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -137,23 +138,31 @@ class SmolVLAPolicy:
         model = self.checkpoint.model
         inputs = model_inputs(self._batch(observation, frames), model.config)
         noise = model.noise(1, self._generator).to(self._device)
-        return _Asked(self, frames, inputs, noise, *self._rows_under_way(observation))
+        state = self._state(observation)
+        return _Asked(self, frames, inputs, noise, state, *self._rows_under_way(observation))
 
-    def _chunk(self, actions: Tensor) -> np.ndarray:
-        """The model's actions (chunk, max_action_dim) in radians (chunk, joints)."""
-        values = self.checkpoint.processors.action.inverse(actions[None, :, : self._joints].float().cpu())[0]
-        return self._units.to_radians(values.double().numpy())
+    def _chunk(self, actions: Tensor, state: Tensor) -> np.ndarray:
+        """The model's actions (chunk, max_action_dim) in radians (chunk, joints). state: see _state."""
+        values = actions[:, : self._joints].float().cpu()
+        return self._units.to_radians(self.checkpoint.processors.actions_from_model(values, state).double().numpy())
 
     def _rows_under_way(self, observation: Observation) -> tuple[Guidance | None, Tensor | None]:
         """What the sampler is guided by, or begins with, as the settings say. Raises PolicyRefusal."""
         chunking, config = self._sampler.real_time_chunking, self.checkpoint.config
         if chunking == "off":
             return None, None
-        normalizer = self.checkpoint.processors.action
-        held = guidance_of(observation, self._step_s, self._units, normalizer, config.chunk_size, config.max_action_dim)
+        encode = partial(self.checkpoint.processors.actions_to_model, state=self._state(observation))
+        held = guidance_of(observation, self._step_s, self._units, encode, config.chunk_size, config.max_action_dim)
         if held is None or chunking == "guided":
             return held, None
         return None, held.frozen[:, : config.rtc_training_max_delay].to(self._device)
+
+    def _state(self, observation: Observation) -> Tensor:
+        """The joints (joints,) in LeRobot's units. Raises PolicyRefusal."""
+        positions = np.asarray(observation.positions, dtype=np.float64)
+        if positions.shape != (self._joints,) or not np.isfinite(positions).all():
+            raise PolicyRefusal(f"positions: expected {self._joints} finite angles, found {positions.tolist()}")
+        return torch.from_numpy(self._units.from_radians(positions)).float()
 
     def _batch(self, observation: Observation, frames: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The observation in the public key names, batch of one, on the device."""
@@ -162,11 +171,7 @@ class SmolVLAPolicy:
         batch = {}
         for feature, camera in self._features.items():
             batch[feature] = frame_to_tensor(frames[camera])
-        positions = np.asarray(observation.positions, dtype=np.float64)
-        if positions.shape != (self._joints,) or not np.isfinite(positions).all():
-            raise PolicyRefusal(f"positions: expected {self._joints} finite angles, found {positions.tolist()}")
-        state = torch.from_numpy(self._units.from_radians(positions)).float()[None]
-        batch[STATE] = self.checkpoint.processors.state.forward(state)
+        batch[STATE] = self.checkpoint.processors.state.forward(self._state(observation)[None])
         batch[TOKENS], batch[TOKEN_MASK] = self.checkpoint.tokenizer([observation.instruction])
         return {name: value.to(self._device) for name, value in batch.items()}
 
@@ -179,6 +184,7 @@ class _Asked:
     frames: Mapping[str, np.ndarray]
     inputs: ModelInputs
     noise: Tensor
+    state: Tensor
     guidance: Guidance | None
     clean_rows: Tensor | None
 
@@ -209,7 +215,7 @@ def _infer_batch(batch: Sequence[_Asked], clock: _Clock) -> list[Chunk]:
         torch.cat(clean) if clean else None,
     )
     clock.lap("denoise")
-    rows = [one.policy._chunk(actions) for one, actions in zip(batch, sampled.actions, strict=True)]
+    rows = [one.policy._chunk(actions, one.state) for one, actions in zip(batch, sampled.actions, strict=True)]
     clock.lap("postprocess")
     for one, encoded in zip(batch, tokens, strict=True):
         one.policy._frames.keep(one.frames, encoded)

@@ -20,6 +20,7 @@ from smolvla_ros.data.feature_statistics import vector_statistics
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.model.config import ACTION, STATE
 from smolvla_ros.model.normalization import Statistics
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.simulation.tasks import PickAndPlace, wordings
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.objective import WEIGHT
@@ -86,11 +87,13 @@ class DemonstrationSamples:
         """(samples,): the first frames, in which the words alone tell where to go, count more."""
         return np.repeat(np.where(self._arrays.frame < EARLY_FRAMES, EARLY_WEIGHT, 1.0), 2)
 
-    def statistics(self) -> Statistics:
-        """Of states and of the demonstrated actions, from frames spread over all episodes."""
+    def statistics(self, relative: RelativeActions | None = None) -> Statistics:
+        """Of states and of the demonstrated actions, or of their offsets, from frames spread over all episodes."""
         frames = np.unique(np.linspace(0, len(self._arrays) - 1, STATISTICS_FRAMES).astype(int))
         rows = self._arrays.rows(frames, ("state", "actions"))
         actions = rows["actions"][:, 0, : self._chunk]
+        if relative:
+            actions = relative.relative(torch.from_numpy(actions), torch.from_numpy(rows["state"])).numpy()
         found = {STATE: vector_statistics(rows["state"]), ACTION: vector_statistics(np.concatenate(list(actions)))}
         return {
             feature: {name: torch.from_numpy(np.asarray(value)).float() for name, value in statistics.items()}

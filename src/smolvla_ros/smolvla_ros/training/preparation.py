@@ -50,8 +50,9 @@ class Preparation:
                 batch[name] = batch[name].permute(0, 3, 1, 2).float().div_(255.0)
             if name in batch and self._seed is not None and step is not None:
                 batch[name] = self._augmented(batch[name], name, step, start)
-        for name, normalizer in ((STATE, checkpoint.processors.state), (ACTION, checkpoint.processors.action)):
-            batch[name] = normalizer.forward(batch[name].cpu().float()).to(self._device)
+        state, actions = batch[STATE].cpu().float(), batch[ACTION].cpu().float()
+        batch[STATE] = checkpoint.processors.state.forward(state).to(self._device)
+        batch[ACTION] = checkpoint.processors.actions_to_model(actions, state).to(self._device)
         tokens, mask = checkpoint.tokenizer(arrays[TASK])
         return {**batch, TOKENS: tokens.to(self._device), TOKEN_MASK: mask.to(self._device)}
 

@@ -22,11 +22,14 @@ import yaml
 from torch import nn
 
 from smolvla_ros.data.demonstration_arrays import DemonstrationArrays
+from smolvla_ros.data.embodiment_features import features_of
+from smolvla_ros.data.features import ACTION
 from smolvla_ros.data.whole_file import whole_folder
 from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
 from smolvla_ros.model.config import BackboneConfig
 from smolvla_ros.model.random_checkpoint import new_checkpoint
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.training.demonstration_samples import DemonstrationSamples
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.named_objects import NamedObjects
@@ -104,7 +107,9 @@ def tokens_a_side(backbone: BackboneConfig) -> int:
 
 def _new(samples: DemonstrationSamples, model: Mapping[str, Any], seed: int, embodiment: Embodiment) -> Checkpoint:
     cameras = {camera.feature: (camera.height, camera.width) for camera in embodiment.cameras}
-    checkpoint = new_checkpoint(model, cameras, samples.statistics(), seed, model["policy"])
+    names = features_of(embodiment)[ACTION].names
+    relative = RelativeActions(tuple(model["relative_actions"]["exclude_joints"]), tuple(names or ()))
+    checkpoint = new_checkpoint(model, cameras, samples.statistics(relative), seed, model["policy"], relative=relative)
     _calm_residuals(checkpoint.model)
     return checkpoint
 

@@ -29,7 +29,7 @@ def observed(rows: int = 5, start_rows: float = 0.0, delay: int = 3) -> Observat
 
 
 def guidance(observation: Observation, chunk: int = 50) -> Guidance:
-    found = guidance_of(observation, STEP_S, UNITS, NORMALIZER, chunk, width=32)
+    found = guidance_of(observation, STEP_S, UNITS, NORMALIZER.forward, chunk, width=32)
     assert found is not None
     return found
 
@@ -80,18 +80,18 @@ def test_a_delay_beyond_the_committed_rows_freezes_what_there_is() -> None:
 
 @pytest.mark.parametrize("start_rows", [-5.0, -90.0, 50.0, 80.0])
 def test_rows_that_are_all_past_or_beyond_the_chunk_guide_nothing(start_rows: float) -> None:
-    assert guidance_of(observed(start_rows=start_rows), STEP_S, UNITS, NORMALIZER, 50, 32) is None
+    assert guidance_of(observed(start_rows=start_rows), STEP_S, UNITS, NORMALIZER.forward, 50, 32) is None
 
 
 def test_nothing_committed_guides_nothing() -> None:
     for committed in (None, np.zeros((0, 6))):
-        assert guidance_of(replace(observed(), committed=committed), STEP_S, UNITS, NORMALIZER, 50, 32) is None
+        assert guidance_of(replace(observed(), committed=committed), STEP_S, UNITS, NORMALIZER.forward, 50, 32) is None
 
 
 @pytest.mark.parametrize("committed", [np.zeros((3, 5)), np.full((3, 6), np.nan), np.zeros(6)])
 def test_rows_that_are_no_angles_of_this_robot_are_refused(committed: np.ndarray) -> None:
     with pytest.raises(PolicyRefusal, match="committed: expected rows of 6 finite angles"):
-        guidance_of(replace(observed(), committed=committed), STEP_S, UNITS, NORMALIZER, 50, 32)
+        guidance_of(replace(observed(), committed=committed), STEP_S, UNITS, NORMALIZER.forward, 50, 32)
 
 
 @pytest.mark.parametrize("delay", [0, 3, 25])
