@@ -6,47 +6,56 @@ would be learned without a word and then drive the arm wrongly: it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from smolvla_ros.data.dataset import Dataset
 from smolvla_ros.data.embodiment_features import require_same_joints
+from smolvla_ros.data.feature_statistics import vector_statistics
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, Checkpoint, load_checkpoint
 from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
 from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.model.normalization import Statistics, make_normalizer
 from smolvla_ros.model.random_checkpoint import SIZES, new_checkpoint, randomise
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.training.errors import mismatch
 
 MOST_RADIANS = 2 * torch.pi
-MODEL_FIELDS = ("size", "vision", "text", "scale_factor", "policy")
+MODEL_FIELDS = ("size", "vision", "text", "scale_factor", "policy", "relative_actions")
+STATISTICS_ROWS = 4000
 
 
 def from_scratch(dataset: Dataset, model: Mapping[str, Any], seed: int, renames: Mapping[str, str]) -> Checkpoint:
     """At random, for the dataset's cameras and joints, with a tokenizer that knows its tasks.
 
     model: `size`, one of random_checkpoint.SIZES, or `vision` and `text` (fields of the backbone's config.json) with
-    `scale_factor`; `policy`, fields of config.json. Raises TrainingError, CheckpointError.
+    `scale_factor`; `policy`, fields of config.json; `relative_actions`, see relative_of. Raises TrainingError,
+    CheckpointError.
     """
     unknown = sorted(set(model) - set(MODEL_FIELDS))
     if unknown:
         raise mismatch(f"model: {unknown[0]}", f"one of {', '.join(MODEL_FIELDS)}", "no such field", "correct it")
     if model.get("size", "small") not in SIZES:
         raise mismatch("model: size", f"one of {', '.join(SIZES)}", model["size"], "correct it")
-    shape = SIZES[model.get("size", "small")] | {k: v for k, v in model.items() if k not in ("size", "policy")}
+    names = dataset.info.features[ACTION].component_names if ACTION in dataset.info.features else ()
+    relative, chunk = relative_of(model, names), model.get("policy", {}).get("chunk_size", SmolVLAConfig.chunk_size)
+    own = {name: value for name, value in model.items() if name in ("vision", "text", "scale_factor")}
+    shape = SIZES[model.get("size", "small")] | own
     sizes = {renames.get(name, name): dataset.info.features[name].shape[:2] for name in dataset.info.cameras}
     return new_checkpoint(
         shape,
         {name: (size[0], size[1]) for name, size in sizes.items()},
-        statistics_of(dataset),
+        statistics_of(dataset, relative, chunk),
         seed,
         model.get("policy"),
         sorted(set(dataset.tasks)),
+        relative,
     )
 
 
@@ -65,7 +74,8 @@ def from_checkpoint(
     require_fit(checkpoint, dataset)
     if policy or new_expert:
         checkpoint = replace(checkpoint, model=_changed(checkpoint, policy or {}, new_expert, seed))
-    config, statistics = checkpoint.config, statistics_of(dataset)
+    config = checkpoint.config
+    statistics = statistics_of(dataset, checkpoint.processors.relative, config.chunk_size)
     where = str(dataset.root / "meta")
     processors = replace(
         checkpoint.processors,
@@ -77,13 +87,31 @@ def from_checkpoint(
     return replace(checkpoint, processors=processors)
 
 
-def statistics_of(dataset: Dataset) -> Statistics:
-    """Of states and actions. Raises TrainingError where the dataset has none."""
-    found = dataset.statistics
+def relative_of(model: Mapping[str, Any], action_names: Sequence[str]) -> RelativeActions | None:
+    """What `relative_actions: {exclude_joints: [gripper]}` asks for; None without it. Raises TrainingError."""
+    asked = model.get("relative_actions")
+    if asked is None:
+        return None
+    words = asked.get("exclude_joints") if isinstance(asked, Mapping) and set(asked) == {"exclude_joints"} else None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise mismatch("model: relative_actions", "{exclude_joints: [names]}", asked, "correct it")
+    return RelativeActions(tuple(words), tuple(action_names))
+
+
+def statistics_of(dataset: Dataset, relative: RelativeActions | None = None, chunk: int = 0) -> Statistics:
+    """Of states and actions, or of the actions' offsets in chunks of `chunk`. Raises TrainingError where the dataset
+    has none.
+    """
+    found = dict(dataset.statistics)
     for feature in (STATE, ACTION):
         if feature not in found:
             remedy = "compute them: smolvla dataset repair"
             raise mismatch(f"{dataset.root}: statistics of {feature}", "mean, std and quantiles", "none", remedy)
+    if relative:
+        rows = np.unique(np.linspace(0, len(dataset) - 1, STATISTICS_ROWS).astype(int))
+        actions, is_pad = dataset.chunks(rows.tolist(), chunk)
+        state = torch.from_numpy(dataset.column(STATE)[rows]).float()
+        found[ACTION] = vector_statistics(relative.relative(torch.from_numpy(actions), state).numpy()[~is_pad])
     return {
         feature: {name: torch.from_numpy(values).float() for name, values in found[feature].items()}
         for feature in (STATE, ACTION)
@@ -119,8 +147,8 @@ def require_fit(checkpoint: Checkpoint, dataset: Dataset) -> None:
     statistics = statistics_of(dataset)
     pairs = ((STATE, checkpoint.processors.state), (ACTION, checkpoint.processors.action))
     for name, normalizer in pairs:
-        if normalizer.mode == "IDENTITY":
-            continue
+        if normalizer.mode == "IDENTITY" or (name == ACTION and checkpoint.processors.relative):
+            continue  # of offsets, which may be small, the states tell the unit
         dataset_radians = _in_radians(statistics[name]["mean"], statistics[name]["std"])
         if dataset_radians != _in_radians(*normalizer.centre_and_spread()):
             units = ("degrees or -100 to 100", "radians")

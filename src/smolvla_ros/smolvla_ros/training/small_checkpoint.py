@@ -29,7 +29,7 @@ from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
 from smolvla_ros.model.config import BackboneConfig
 from smolvla_ros.model.random_checkpoint import new_checkpoint
-from smolvla_ros.model.relative_actions import RelativeActions
+from smolvla_ros.training.beginning import relative_of
 from smolvla_ros.training.demonstration_samples import DemonstrationSamples
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.named_objects import NamedObjects
@@ -107,8 +107,7 @@ def tokens_a_side(backbone: BackboneConfig) -> int:
 
 def _new(samples: DemonstrationSamples, model: Mapping[str, Any], seed: int, embodiment: Embodiment) -> Checkpoint:
     cameras = {camera.feature: (camera.height, camera.width) for camera in embodiment.cameras}
-    names = features_of(embodiment)[ACTION].names
-    relative = RelativeActions(tuple(model["relative_actions"]["exclude_joints"]), tuple(names or ()))
+    relative = relative_of(model, features_of(embodiment)[ACTION].component_names)
     checkpoint = new_checkpoint(model, cameras, samples.statistics(relative), seed, model["policy"], relative=relative)
     _calm_residuals(checkpoint.model)
     return checkpoint

@@ -57,6 +57,32 @@ def test_fine_tuning_takes_the_datasets_statistics(degrees: Path, policy: str) -
     np.testing.assert_allclose(mean.numpy(), dataset.column(ACTION).mean(axis=0), rtol=1e-4, atol=1e-4)
 
 
+def offsets(dataset: Dataset, excluded: int) -> np.ndarray:
+    """Of every row that a chunk of CHUNK has, from the state that the chunk begins in."""
+    actions, is_pad = dataset.chunks(range(len(dataset)), CHUNK)
+    state = dataset.column(STATE)[:, None].copy()
+    state[..., excluded] = 0
+    return (actions - state)[~is_pad]
+
+
+def test_a_policy_of_relative_actions_takes_the_statistics_of_offsets(degrees: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(degrees)
+    wanted = {**MODEL, "relative_actions": {"exclude_joints": ["joint_2"]}}
+    scratch = from_scratch(dataset, wanted, 0, {})
+    save_checkpoint(scratch, tmp_path / "policy")
+    for made in (scratch, from_checkpoint(str(tmp_path / "policy"), dataset, {})):
+        found = made.processors.action
+        np.testing.assert_allclose(found.first.numpy(), offsets(dataset, 2).mean(axis=0), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(found.second.numpy(), offsets(dataset, 2).std(axis=0), rtol=1e-3)
+        assert made.processors.relative is not None
+
+
+@pytest.mark.parametrize("asked", [["gripper"], {"exclude": ["gripper"]}, {"exclude_joints": "gripper"}, True])
+def test_relative_actions_that_are_not_understood_are_refused(degrees: Path, asked: Any) -> None:
+    with pytest.raises(TrainingError, match="relative_actions: expected"):
+        from_scratch(open_dataset(degrees), {**MODEL, "relative_actions": asked}, 0, {})
+
+
 def test_radians_are_refused_where_the_checkpoint_is_in_degrees(tmp_path: Path, policy: str) -> None:
     dataset = open_dataset(write_dataset(tmp_path / "data", "radians"))
     with pytest.raises(TrainingError, match=r"expected degrees .* as the checkpoint, found what looks like radians"):
