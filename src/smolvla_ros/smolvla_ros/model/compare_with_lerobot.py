@@ -72,8 +72,10 @@ def compare(python: Path, size: str, seed: int, work: Path, threads: int) -> flo
 
 @dataclass(frozen=True)
 class Outcome:
-    """float32: largest difference between both. ours, theirs: root mean square distance of the chunk in published types
-    from LeRobot's float32 one. size: mean size of its numbers. tokens: places of the instruction.
+    """float32: largest difference between both, of chunks and, as shares of a joint's spread, of actions.
+
+    ours, theirs: root mean square distance of the chunk in published types from LeRobot's float32 one. size: mean size
+    of its numbers. tokens: places of the instruction.
     """
 
     float32: float
@@ -91,6 +93,7 @@ def compare_case(python: Path, case: Case, folder: Path, seed: int, threads: int
     checkpoint = load_checkpoint(folder)
     sample, names = sample_of(case, checkpoint, seed), published_bfloat16(checkpoint.model)
     here = run_here(checkpoint, sample)
+    spread = checkpoint.processors.action.centre_and_spread()[1].numpy()
     cast_as_published(checkpoint.model)
     rounded = run_here(checkpoint, sample)["chunk"]
     del checkpoint  # both at once need twice the memory
@@ -101,7 +104,10 @@ def compare_case(python: Path, case: Case, folder: Path, seed: int, threads: int
     ours, theirs = (
         float(np.sqrt(np.square(chunk - peer["chunk"]).mean())) for chunk in (rounded, peer["chunk_bfloat16"])
     )
-    difference = float(np.abs(here["chunk"] - peer["chunk"]).max())
+    difference = max(
+        float(np.abs(here["chunk"] - peer["chunk"]).max()),
+        float((np.abs(here["actions"] - peer["actions"]) / spread).max()),
+    )
     return Outcome(difference, ours, theirs, float(np.abs(peer["chunk"]).mean()), places)
 
 

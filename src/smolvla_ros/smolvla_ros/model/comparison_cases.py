@@ -15,6 +15,7 @@ from smolvla_ros.model.flow_matching import FlowMatching
 from smolvla_ros.model.peer_run import INSTRUCTION, Sample
 from smolvla_ros.model.random_checkpoint import random_checkpoint
 from smolvla_ros.model.real_time_chunking import Guidance
+from smolvla_ros.model.relative_actions import RelativeActions
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.uninitialised import uninitialised
 
@@ -28,7 +29,8 @@ class Case:
     """config goes over the base checkpoint's, whose language layers are taken `layers_factor` times.
 
     cameras: places in CAMERAS that the batch has; masked: those that the first sample lacks all the same.
-    frame: (height, width). expert_share: that part of the language layers has expert layers.
+    frame: (height, width). expert_share: that part of the language layers has expert layers. relative: actions are
+    offsets from the state, but for the gripper's.
     """
 
     name: str
@@ -40,11 +42,12 @@ class Case:
     config: dict[str, Any] = field(default_factory=dict)
     layers_factor: int = 1
     expert_share: int = 1
+    relative: bool = False
 
     @property
     def shape(self) -> tuple[object, ...]:
         """Cases of one shape can run on one checkpoint."""
-        return tuple(self.config.items()), self.layers_factor, self.expert_share
+        return tuple(self.config.items()), self.layers_factor, self.expert_share, self.relative
 
 
 CASES = (
@@ -63,6 +66,7 @@ CASES = (
     Case("self-attention only", config={"attention_mode": "self_attn"}),
     Case("half the expert layers, crossing", config={"self_attn_every_n_layers": 0}, expert_share=2),
     Case("twice the language layers", layers_factor=2),
+    Case("relative actions", relative=True),
 )
 
 
@@ -93,7 +97,10 @@ def checkpoint_of(case: Case, size: str, seed: int) -> Checkpoint:
             tensor = centre + 0.1 * torch.randn(tensor.shape, generator=drawn)
         tensors[name] = tensor.bfloat16().float() if name in cast else tensor
     model.load_state_dict(tensors, assign=True)
-    return replace(base, model=model.eval().requires_grad_(False))
+    names = tuple(f"{name}.pos" for name in load_embodiment().joint_names)
+    relative = RelativeActions(("gripper",), names) if case.relative else None
+    processors = replace(base.processors, relative=relative)
+    return replace(base, model=model.eval().requires_grad_(False), processors=processors)
 
 
 def sample_of(case: Case, checkpoint: Checkpoint, seed: int) -> Sample:
