@@ -6,13 +6,19 @@ What is there already is kept, so an interrupted run goes on by the same command
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smolvla_ros.embodiment import Embodiment
-    from smolvla_ros.simulation.demonstrations import Moment
+    from smolvla_ros.simulation.demonstration_frames import FrameArtist
+    from smolvla_ros.simulation.demonstrations import Demonstrator, Moment
 
 DEFAULTS = {"episodes": 3000, "seed": 1_000_000, "side": 96, "every": 6}
 EPISODES_A_SHARD = 50
@@ -27,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--seed", type=int, help="of the first episode; the others follow (1000000)")
     parser.add_argument("--side", type=int, help="of the square that the policy's images are scaled to (96)")
     parser.add_argument("--every", type=int, help="keep every n-th frame of 30 a second (6)")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="at once (one a core)")
     parser.add_argument("--dataset", action="store_true", help="a LeRobot dataset of every frame, instead of arrays")
     parser.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
     parser.set_defaults(command=demos)
@@ -37,7 +44,7 @@ def demos(options: argparse.Namespace) -> int:
     from smolvla_ros.runtime.graph import ArgumentError
 
     _complete(options)
-    for name in ("episodes", "side", "every"):
+    for name in ("episodes", "side", "every", "processes"):
         if getattr(options, name) < 1:
             raise ArgumentError(f"--{name}: expected at least 1, found {getattr(options, name)}")
     embodiment = load_embodiment(options.embodiment)
@@ -57,30 +64,75 @@ def _complete(options: argparse.Namespace) -> None:
 
 
 def _arrays(options: argparse.Namespace, embodiment: Embodiment) -> int:
+    """Shard by shard, in several processes: each draws with a renderer of its own."""
+    from smolvla_ros.data.demonstration_arrays import shards, write_description
+    from smolvla_ros.simulation.demonstration_frames import description_of
+
+    write_description(options.folder, description_of(embodiment))
+    there, told = set(shards(options.folder)), _Told()
+    jobs = [
+        _Shard(
+            folder=options.folder,
+            number=number,
+            seed=options.seed + first,
+            count=min(EPISODES_A_SHARD, options.episodes - first),
+            side=options.side,
+            every=options.every,
+            embodiment=options.embodiment,
+        )
+        for number, first in enumerate(range(0, options.episodes, EPISODES_A_SHARD))
+        if number not in there
+    ]
+    count = min(options.processes, len(jobs))
+    with multiprocessing.get_context("spawn").Pool(count) if count > 1 else nullcontext() as pool:
+        for lengths in pool.imap_unordered(_make_shard, jobs) if pool else map(_make_shard, jobs):
+            for frames in lengths:
+                told.add(frames)
+            told.say()
+    return 0
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """`count` episodes, the first of which has `seed`."""
+
+    folder: Path
+    number: int
+    seed: int
+    count: int
+    side: int
+    every: int
+    embodiment: str
+
+
+def _make_shard(shard: _Shard) -> list[int]:
+    """The frames of each episode; 0 where the task was not done."""
     import numpy as np
 
-    from smolvla_ros.data.demonstration_arrays import FIELDS, shards, write_description, write_shard
+    from smolvla_ros.data.demonstration_arrays import FIELDS, write_shard
+
+    demonstrator, artist = _makers(shard.side, shard.every, shard.embodiment)
+    lengths, episodes = [], []
+    for seed in range(shard.seed, shard.seed + shard.count):
+        moments = demonstrator.demonstrate(seed)
+        lengths.append(len(moments))
+        if moments:
+            episodes.append(artist.arrays(moments, seed))
+    if episodes:
+        write_shard(shard.folder, shard.number, {n: np.concatenate([e[n] for e in episodes]) for n in FIELDS})
+    return lengths
+
+
+@lru_cache(maxsize=1)
+def _makers(side: int, every: int, embodiment_file: str) -> tuple[Demonstrator, FrameArtist]:
+    """One world and one renderer a process."""
+    from smolvla_ros.embodiment import load_embodiment
     from smolvla_ros.simulation.demonstration_frames import FrameArtist
     from smolvla_ros.simulation.demonstrations import Demonstrator
 
-    demonstrator = Demonstrator(embodiment, options.every)
-    artist = FrameArtist(demonstrator, embodiment, options.side)
-    write_description(options.folder, artist.description)
-    told, there = _Told(), set(shards(options.folder))
-    for shard, first in enumerate(range(0, options.episodes, EPISODES_A_SHARD)):
-        if shard in there:
-            continue
-        episodes = []
-        for seed in range(options.seed + first, options.seed + min(first + EPISODES_A_SHARD, options.episodes)):
-            moments = demonstrator.demonstrate(seed)
-            told.add(len(moments))
-            if moments:
-                episodes.append(artist.arrays(moments, seed))
-        if episodes:
-            write_shard(options.folder, shard, {n: np.concatenate([e[n] for e in episodes]) for n in FIELDS})
-        told.say()
-    artist.close()
-    return 0
+    embodiment = load_embodiment(embodiment_file)
+    demonstrator = Demonstrator(embodiment, every)
+    return demonstrator, FrameArtist(demonstrator, embodiment, side)
 
 
 def _dataset(options: argparse.Namespace, embodiment: Embodiment) -> int:

@@ -13,6 +13,7 @@ from smolvla_ros.data.demonstration_arrays import Description
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.simulation.demonstrations import Demonstrator, Moment
 from smolvla_ros.simulation.rendering import Renderer
+from smolvla_ros.simulation.scene import PICK_AND_PLACE
 from smolvla_ros.units import LeRobotUnits
 
 
@@ -26,6 +27,17 @@ def picture_size(embodiment: Embodiment, side: int) -> tuple[int, int]:
     return int(width / ratio), int(height / ratio)
 
 
+def description_of(embodiment: Embodiment) -> Description:
+    """What the arrays' columns are."""
+    return Description(
+        cameras=tuple(camera.name for camera in embodiment.cameras),
+        objects=tuple(item.name for item in PICK_AND_PLACE),
+        fps=embodiment.rates.policy_hz,
+        joints=embodiment.joint_names,
+        units=tuple(joint.lerobot_unit for joint in embodiment.joints),
+    )
+
+
 class FrameArtist:
     """Draws a demonstrator's moments in all cameras of the embodiment. Use it in one thread, and close it."""
 
@@ -36,13 +48,7 @@ class FrameArtist:
         self._cameras = [camera.name for camera in embodiment.cameras]
         self._objects = [item.name for item in self._world.scene_objects]
         self._units = LeRobotUnits(embodiment)
-        self.description = Description(
-            cameras=tuple(self._cameras),
-            objects=tuple(self._objects),
-            fps=embodiment.rates.policy_hz,
-            joints=embodiment.joint_names,
-            units=tuple(joint.lerobot_unit for joint in embodiment.joints),
-        )
+        self.description = description_of(embodiment)
 
     def arrays(self, moments: list[Moment], seed: int) -> dict[str, np.ndarray]:
         """The moments of one episode, drawn while the world still has its light, boxes and cameras."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from smolvla_ros.cli import main
+from smolvla_ros.commands import demos
 from smolvla_ros.data.dataset import open_dataset
 from smolvla_ros.data.demonstration_arrays import (
     FIELDS,
@@ -109,6 +110,16 @@ def test_shards_are_read_as_one_and_a_half_written_one_is_not_seen(demonstrator:
         np.testing.assert_array_equal(last[name][0], parts[1][name][-1])
         np.testing.assert_array_equal(last[name][1], parts[0][name][0])
     assert read_description(tmp_path) == artist.description
+
+
+def test_several_processes_make_the_same_demonstrations_as_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(demos, "EPISODES_A_SHARD", 1)
+    words = ["--side", "32", "--seed", "1", "--episodes", "2", "--processes"]
+    for count in ("1", "2"):
+        assert main(["demos", str(tmp_path / count), *words, count]) == 0
+    one, two = (DemonstrationArrays(tmp_path / count).rows([0, 20]) for count in ("1", "2"))
+    for name in FIELDS:
+        np.testing.assert_array_equal(one[name], two[name])
 
 
 def test_a_folder_without_demonstrations_is_refused(tmp_path) -> None:
