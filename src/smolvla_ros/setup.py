@@ -21,7 +21,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     ext_modules=[CPU_KERNELS],
-    package_data={NAME: ["config/*", "data/*.css", "data/*.js", "py.typed"]},
+    package_data={NAME: ["config/*", "checkpoints/*/*", "checkpoints/*/*/*", "data/*.css", "data/*.js", "py.typed"]},
     python_requires=">=3.10",
     install_requires=[
         "av",

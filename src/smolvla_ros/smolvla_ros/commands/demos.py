@@ -1,6 +1,7 @@
 """`smolvla demos`: randomised demonstrations of pick-and-place by the scripted policy, for training.
 
-What is there already is kept, so an interrupted run goes on by the same command.
+What is there already is kept, so an interrupted run goes on by the same command. With --policy a learned policy moves
+the arm, and the demonstrations say what the scripted one would do from where that comes to.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("demos", help="make demonstrations in the simulator", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to write; what it holds already is kept and not made again")
     parser.add_argument("--recipe", type=Path, help="YAML whose section `demonstrations` gives what follows")
+    parser.add_argument("--policy", default="", help="a checkpoint that moves the arm; of the recipe, `corrections`")
     parser.add_argument("--episodes", type=int, help="how many demonstrations (3000)")
     parser.add_argument("--seed", type=int, help="of the first episode; the others follow (1000000)")
     parser.add_argument("--side", type=int, help="of the square that the policy's images are scaled to (96)")
@@ -47,6 +49,8 @@ def demos(options: argparse.Namespace) -> int:
     for name in ("episodes", "side", "every", "processes"):
         if getattr(options, name) < 1:
             raise ArgumentError(f"--{name}: expected at least 1, found {getattr(options, name)}")
+    if options.dataset and options.policy:
+        raise ArgumentError("--dataset: expected the scripted policy to move the arm, found --policy; leave one out")
     embodiment = load_embodiment(options.embodiment)
     return _dataset(options, embodiment) if options.dataset else _arrays(options, embodiment)
 
@@ -57,9 +61,9 @@ def _complete(options: argparse.Namespace) -> None:
     if options.recipe:
         from smolvla_ros.training.small_checkpoint import read_small_recipe
 
-        usual |= read_small_recipe(options.recipe)["demonstrations"]
+        usual |= read_small_recipe(options.recipe)["corrections" if options.policy else "demonstrations"]
     for name, value in usual.items():
-        if getattr(options, name) is None:
+        if hasattr(options, name) and getattr(options, name) is None:
             setattr(options, name, value)
 
 
@@ -79,6 +83,7 @@ def _arrays(options: argparse.Namespace, embodiment: Embodiment) -> int:
             side=options.side,
             every=options.every,
             embodiment=options.embodiment,
+            policy=options.policy,
         )
         for number, first in enumerate(range(0, options.episodes, EPISODES_A_SHARD))
         if number not in there
@@ -103,6 +108,7 @@ class _Shard:
     side: int
     every: int
     embodiment: str
+    policy: str
 
 
 def _make_shard(shard: _Shard) -> list[int]:
@@ -111,7 +117,7 @@ def _make_shard(shard: _Shard) -> list[int]:
 
     from smolvla_ros.data.demonstration_arrays import FIELDS, write_shard
 
-    demonstrator, artist = _makers(shard.side, shard.every, shard.embodiment)
+    demonstrator, artist = _makers(shard.side, shard.every, shard.embodiment, shard.policy)
     lengths, episodes = [], []
     for seed in range(shard.seed, shard.seed + shard.count):
         moments = demonstrator.demonstrate(seed)
@@ -124,7 +130,7 @@ def _make_shard(shard: _Shard) -> list[int]:
 
 
 @lru_cache(maxsize=1)
-def _makers(side: int, every: int, embodiment_file: str) -> tuple[Demonstrator, FrameArtist]:
+def _makers(side: int, every: int, embodiment_file: str, policy: str) -> tuple[Demonstrator, FrameArtist]:
     """One world and one renderer a process."""
     from smolvla_ros.embodiment import load_embodiment
     from smolvla_ros.simulation.demonstration_frames import FrameArtist
@@ -132,7 +138,13 @@ def _makers(side: int, every: int, embodiment_file: str) -> tuple[Demonstrator, 
 
     embodiment = load_embodiment(embodiment_file)
     demonstrator = Demonstrator(embodiment, every)
-    return demonstrator, FrameArtist(demonstrator, embodiment, side)
+    artist = FrameArtist(demonstrator, embodiment, side)
+    if policy:
+        from smolvla_ros.policies.registry import make_policy
+        from smolvla_ros.simulation.learned_mover import LearnedMover
+
+        demonstrator.mover = LearnedMover(make_policy(policy, embodiment), artist.look)
+    return demonstrator, artist
 
 
 def _dataset(options: argparse.Namespace, embodiment: Embodiment) -> int:

@@ -77,17 +77,24 @@ def shards(root: Path) -> list[int]:
 
 
 class DemonstrationArrays:
-    """All shards of a folder as one. `len` counts frames."""
+    """All shards of some folders as one. `len` counts frames; `source` (frames,): of which folder each is."""
 
-    def __init__(self, root: Path) -> None:
-        """Raises DatasetError where there is none."""
-        self.description = read_description(root)
-        found = shards(root)
-        if not found:
-            raise mismatch(root, "shards of demonstrations", "none", "make them: smolvla demos")
-        self._shards = [
-            {name: np.load(_folder(root, index) / f"{name}.npy", mmap_mode="r") for name in FIELDS} for index in found
-        ]
+    def __init__(self, *roots: Path) -> None:
+        """Raises DatasetError where a folder has none, or those of another robot or scene than the first."""
+        self.description = read_description(roots[0])
+        self._shards: list[dict[str, np.ndarray]] = []
+        sources = []
+        for number, root in enumerate(roots):
+            found = shards(root)
+            if not found:
+                raise mismatch(root, "shards of demonstrations", "none", "make them: smolvla demos")
+            if read_description(root) != self.description:
+                raise mismatch(root, f"the description in {roots[0]}", "another one", "make them with the same robot")
+            for index in found:
+                fields = {name: np.load(_folder(root, index) / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+                self._shards.append(fields)
+                sources.append(np.full(len(fields["frame"]), number))
+        self.source = np.concatenate(sources)
         self._ends = np.cumsum([len(shard["frame"]) for shard in self._shards])
         self.frame, self.episode = (
             np.concatenate([shard[name] for shard in self._shards]) for name in ("frame", "episode")

@@ -9,6 +9,7 @@ from smolvla_ros.engines.errors import AUTO, EngineError
 from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.policies.interface import EmbodimentMismatch, Policy
 from smolvla_ros.policies.sampler_settings import DEFAULT, SamplerSettings
+from smolvla_ros.policies.shipped import shipped_folder, shipped_names
 
 SCRIPTED = "scripted"
 
@@ -28,7 +29,8 @@ def make_policy(
     sampler: SamplerSettings = DEFAULT,
     engine: str = AUTO,
 ) -> Policy:
-    """The policy called `name`: "scripted", a SmolVLA checkpoint's folder, or one of the hub: owner/name[@revision].
+    """The policy called `name`: "scripted", a checkpoint that comes with the project, a SmolVLA checkpoint's folder, or
+    one of the hub: owner/name[@revision].
 
     `sampler` and `engine` (one of engines.choice, or "auto") are for checkpoints.
     """
@@ -36,11 +38,13 @@ def make_policy(
         from smolvla_ros.policies.scripted import ScriptedPolicy
 
         return ScriptedPolicy(embodiment)
-    if not Path(name).is_dir():
+    own = shipped_folder(name)
+    if not own and not Path(name).is_dir():
         from smolvla_ros.model.hub import is_hub_id
 
         if not is_hub_id(name):
-            raise UnknownPolicy(f"policy '{name}': expected '{SCRIPTED}' or a checkpoint folder, found no such folder")
+            known = ", ".join(f"'{each}'" for each in (SCRIPTED, *shipped_names()))
+            raise UnknownPolicy(f"policy '{name}': expected {known} or a checkpoint folder, found no such folder")
     from smolvla_ros.policies.smolvla import SmolVLAPolicy
 
-    return SmolVLAPolicy.from_checkpoint(name, embodiment, device, sampler, engine=engine)
+    return SmolVLAPolicy.from_checkpoint(own or name, embodiment, device, sampler, engine=engine)

@@ -73,6 +73,11 @@ class FrameArtist:
             "frame": np.array([round(m.time_s * self.description.fps) for m in moments], dtype=np.int32),
         }
 
+    def look(self) -> dict[str, np.ndarray]:
+        """What each camera shows now, by its name."""
+        self._renderer.take_state(self._world.data.qpos)
+        return {camera: self._renderer.draw(camera) for camera in self._cameras}
+
     def picture(self, moment: Moment, camera: str) -> np.ndarray:
         """(height, width, 3) uint8 RGB, while the world still has the moment's light, boxes and cameras."""
         self._renderer.take_state(moment.qpos)

@@ -4,12 +4,16 @@ What is learned from them must depend on the words: the same scene is shown unde
 under way to one cube is told to take the other, and beside what the arm did each frame tells what the policy would
 have done from there had the instruction been another. The arm is pushed off its course and the labels are not: they
 lead back to it (DART, arXiv 1703.09327).
+
+Where a learned policy moves the arm instead, the labels say what should be done in the states that it comes to (DAgger,
+arXiv 1011.0686).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -51,11 +55,22 @@ class Moment:
     other_chunk: np.ndarray
 
 
+class Mover(Protocol):
+    """Who moves the arm in the scripted policy's place."""
+
+    def begin(self, random: np.random.Generator) -> None:
+        """A new episode."""
+
+    def goal(self, frame: int, observation: Observation) -> np.ndarray:
+        """Where the joints (joints,) shall be one frame later, rad. Raises PolicyRefusal."""
+
+
 class Demonstrator:
     """State: the world and its variation. `every` n-th frame becomes a moment, all are executed."""
 
     def __init__(self, embodiment: Embodiment, every: int = 1) -> None:
         self.world, self._embodiment, self._every = World(embodiment), embodiment, every
+        self.mover: Mover | None = None
         self._variation = SceneVariation(self.world)
         self._ticks, self._arm = ServoTicks(embodiment), arm_of(embodiment).kinematics
         self._row_s = 1 / embodiment.rates.policy_hz
@@ -64,7 +79,7 @@ class Demonstrator:
         self._tasks = [PickAndPlace(cube, box) for cube in names if "cube" in cube for box in names if "box" in box]
 
     def demonstrate(self, seed: int) -> list[Moment]:
-        """The moments of one episode; none where the task was not done, which happens in a few of a hundred."""
+        """The moments of one episode; none where the scripted policy did not do the task, as in a few of a hundred."""
         random = np.random.default_rng(seed)
         self.world.reset(seed)
         self._variation.draw(random)
@@ -74,16 +89,20 @@ class Demonstrator:
         told_at_s, first = 0.0, task
         if random.random() < TOLD_OTHERWISE:
             told_at_s, first = random.uniform(*OTHERWISE_S), self._other_than(task, random, other_cube=True)
+        if self.mover:
+            self.mover.begin(random)
+        moments: list[Moment] = []
         try:
-            moments = list(self._moments(task, first, told_at_s, random))
+            for moment in self._moments(task, first, told_at_s, random):
+                moments.append(moment)  # kept where a refusal ends the episode
         except PolicyRefusal:
-            return []
-        return moments if judge(self.world, task.instruction).done else []
+            return moments if self.mover else []
+        return moments if self.mover or judge(self.world, task.instruction).done else []
 
     def _moments(
         self, task: PickAndPlace, first: PickAndPlace, told_at_s: float, random: np.random.Generator
     ) -> Iterator[Moment]:
-        policy, noise = self._policy(), self._noise(random)
+        policy, noise = self._policy(), self._noise(random, 0.0 if self.mover else NOISE_RAD)
         goals = np.stack([self._measured()] * 2)
         offset = random.integers(self._every)
         rest_s = 0.0
@@ -98,9 +117,11 @@ class Demonstrator:
                     yield Moment(
                         now_s, self.world.data.qpos.copy(), self._measured(), asked, otherwise, rows, other_rows
                     )
-            push = next(noise) * self._share_of_noise()
-            self._execute(goals[1] + push, rows[1] + push)
-            goals = np.stack([goals[1], rows[1]])
+            push, goal = next(noise) * self._share_of_noise(), rows[1]
+            if self.mover:
+                goal = self._within_a_frame(goals[1], self.mover.goal(frame, observation))
+            self._execute(goals[1] + push, goal + push)
+            goals = np.stack([goals[1], goal])
             rest_s = rest_s + self._row_s if np.ptp(rows, axis=0).max() < AT_REST_RAD else 0.0
             if rest_s > REST_S and now_s > told_at_s:
                 return
@@ -151,9 +172,15 @@ class Demonstrator:
             self.world.set_setpoints(self._ticks.to_radians(np.rint(self._ticks.from_radians(wanted))), torque)
             self.world.step(self._physics_steps)
 
-    def _noise(self, random: np.random.Generator) -> Iterator[np.ndarray]:
+    def _within_a_frame(self, now: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """As far towards a goal as the joints may go in a frame."""
+        most = self._embodiment.max_velocity_rad_s * self._row_s
+        within = np.clip(goal, self._embodiment.lower_rad, self._embodiment.upper_rad)
+        return now + np.clip(within - now, -most, most)
+
+    def _noise(self, random: np.random.Generator, most_rad: float) -> Iterator[np.ndarray]:
         """Pushes (joints,) in rad, one a frame, that change slowly; the jaw has none."""
-        amplitude = random.uniform(0.2, 1.0) * NOISE_RAD if random.random() < NOISY else 0.0
+        amplitude = random.uniform(0.2, 1.0) * most_rad if random.random() < NOISY else 0.0
         kept = np.exp(-self._row_s / NOISE_MEMORY_S)
         push = np.zeros(len(self._embodiment.joints))
         while True:

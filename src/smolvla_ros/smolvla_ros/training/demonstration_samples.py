@@ -83,9 +83,13 @@ class DemonstrationSamples:
             METRES: (np.concatenate([cubes, boxes], axis=1) / UNIT_M).astype(np.float32),
         }
 
-    def sampling_weights(self) -> np.ndarray:
-        """(samples,): the first frames, in which the words alone tell where to go, count more."""
-        return np.repeat(np.where(self._arrays.frame < EARLY_FRAMES, EARLY_WEIGHT, 1.0), 2)
+    def sampling_weights(self, corrections: float = 1.0) -> np.ndarray:
+        """(samples,): the first frames, in which the words alone tell where to go, count more.
+
+        corrections: how much a frame counts that is not of the first folder.
+        """
+        early = np.where(self._arrays.frame < EARLY_FRAMES, EARLY_WEIGHT, 1.0)
+        return np.repeat(early * np.where(self._arrays.source > 0, corrections, 1.0), 2)
 
     def statistics(self, relative: RelativeActions | None = None) -> Statistics:
         """Of states and of the demonstrated actions, or of their offsets, from frames spread over all episodes."""

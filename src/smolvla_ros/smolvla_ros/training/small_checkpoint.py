@@ -1,10 +1,13 @@
-"""The small checkpoint from demonstrations by one recipe: first what words mean, then the motion.
+r"""The small checkpoint by one recipe: first what words mean, then the motion, then what to do where that goes wrong.
 
     smolvla demos out/demonstrations
     python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
+    smolvla demos out/corrections --policy out/small_checkpoint/checkpoint
+    python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
+        --corrections out/corrections
 
-Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint, and recipe.json
-in it tells how it was made.
+Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint, of the third
+command OUTPUT/corrected_checkpoint; recipe.json in it tells how it was made.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.named_objects import NamedObjects
 from smolvla_ros.training.planned_rows import PlannedRows, Together
 from smolvla_ros.training.request import from_the_start
-from smolvla_ros.training.run_folder import MODEL, RunFolder
+from smolvla_ros.training.run_folder import MODEL, STATE, RunFolder
 from smolvla_ros.training.settings import settings_from
 from smolvla_ros.training.trainer import Trainer
+from smolvla_ros.training.training_state import load_auxiliary
 
 RECIPE = Path(__file__).parent.parent / "config" / "small_checkpoint.yaml"
-SECTIONS = ("demonstrations", "model", "words", "policy")
-CHECKPOINT, RECIPE_FILE = "checkpoint", "recipe.json"
+SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected")
+CHECKPOINT, CORRECTED, RECIPE_FILE = "checkpoint", "corrected_checkpoint", "recipe.json"
 
 
 def read_small_recipe(path: Path) -> dict[str, Any]:
@@ -55,12 +59,22 @@ def read_small_recipe(path: Path) -> dict[str, Any]:
     return found
 
 
-def train_small(demonstrations: Path, output: Path, recipe: Mapping[str, Any], embodiment: Embodiment) -> Path:
+def train_small(
+    demonstrations: Path,
+    output: Path,
+    recipe: Mapping[str, Any],
+    embodiment: Embodiment,
+    corrections: Path | None = None,
+) -> Path:
     """The finished checkpoint's folder. Raises TrainingError, DatasetError, CheckpointError."""
     arrays = DemonstrationArrays(demonstrations)
     words = _stage(arrays, output, recipe, embodiment, "words", None)
     policy = _stage(arrays, output, recipe, embodiment, "policy", words)
     finished = output / CHECKPOINT
+    if corrections:
+        arrays = DemonstrationArrays(demonstrations, corrections)
+        policy = _stage(arrays, output, recipe, embodiment, "corrected", policy)
+        finished = output / CORRECTED
     shutil.rmtree(finished, ignore_errors=True)
     with whole_folder(finished) as folder:
         shutil.copytree(policy / MODEL, folder, dirs_exist_ok=True)
@@ -85,16 +99,19 @@ def _stage(
     backbone = checkpoint.model.backbone
     width = backbone.text.hidden_size
     torch.manual_seed(settings.seed)
+    auxiliary = Together(
+        NamedObjects(width, tokens_a_side(backbone)),
+        PlannedRows(width, checkpoint.config.chunk_size, checkpoint.config.action_dim),
+    )
+    if before and not run.last:
+        load_auxiliary(before / STATE, auxiliary)
     trainer = Trainer(
         checkpoint,
         samples,
         replace(settings, noise_draws=settings.noise_draws if before else 1),
         output / name,
-        sampling_weights=samples.sampling_weights(),
-        auxiliary=Together(
-            NamedObjects(width, tokens_a_side(backbone)),
-            PlannedRows(width, checkpoint.config.chunk_size, checkpoint.config.action_dim),
-        ),
+        sampling_weights=samples.sampling_weights(recipe["corrections"]["weight"]),
+        auxiliary=auxiliary,
         embodiment=embodiment.path,
     )
     return trainer.run(resume=True)
@@ -128,11 +145,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("demonstrations", type=Path, help="what `smolvla demos` has made")
     parser.add_argument("output", type=Path, help="the run's folder")
+    parser.add_argument("--corrections", type=Path, help="what `smolvla demos --policy` has made")
     parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
     parser.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
     options = parser.parse_args()
     recipe, embodiment = read_small_recipe(options.config), load_embodiment(options.embodiment)
-    print(f"checkpoint  {train_small(options.demonstrations, options.output, recipe, embodiment)}")
+    print(f"checkpoint  {train_small(options.demonstrations, options.output, recipe, embodiment, options.corrections)}")
     return 0
 
 

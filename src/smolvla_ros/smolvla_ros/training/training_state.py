@@ -21,7 +21,7 @@ from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.settings import DECIDES_THE_COURSE, TrainingSettings, settings_from
 
 TRAINED_FILE, MOMENTS_FILE, AVERAGE_FILE = "trained.safetensors", "optimizer_state.safetensors", "average.safetensors"
-SETTINGS_FILE = "settings.json"
+SETTINGS_FILE, AUXILIARY = "settings.json", "auxiliary."
 REMEDY = "go on with what the run began with, or begin a new one"
 
 
@@ -89,6 +89,13 @@ def load_state(
             state[moment] = value.clone().to(parameter.device)
     if average:
         average.load(read_tensors(folder / AVERAGE_FILE))
+
+
+def load_auxiliary(folder: Path, auxiliary: nn.Module) -> None:
+    """What an auxiliary loss had learned in another run. Raises CheckpointError where a file is damaged."""
+    learned = read_tensors(folder / TRAINED_FILE)
+    own = {name.removeprefix(AUXILIARY): value for name, value in learned.items() if name.startswith(AUXILIARY)}
+    auxiliary.load_state_dict(own)
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -282,7 +282,7 @@ def test_the_scripted_policy_refuses_what_it_does_not_understand(graph) -> None:
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"policy": "no/such/folder"}, "expected 'scripted' or a checkpoint folder"),
+        ({"policy": "no/such/folder"}, "expected 'scripted'"),
         ({"embodiment": "/nowhere.yaml"}, "/nowhere.yaml"),
         ({"image_transport": "pigeon"}, "expected raw or compressed, found 'pigeon'"),
         ({"image_max_age": -1.0}, "image_max_age"),

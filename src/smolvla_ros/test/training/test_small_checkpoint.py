@@ -34,7 +34,8 @@ def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(recipe: dict) -> dict:
     """The shipped recipe, made small and short."""
     vision = {**recipe["model"]["vision"], "image_size": 48}
-    short = {name: {**recipe[name], "steps": 1, "batch_size": 2, "save_every": 0} for name in ("words", "policy")}
+    few = {"steps": 1, "batch_size": 2, "save_every": 0, "compile": False}
+    short = {name: {**recipe[name], **few} for name in ("words", "policy", "corrected")}
     return {**recipe, "model": {**recipe["model"], "vision": vision}, **short}
 
 
@@ -47,6 +48,28 @@ def test_the_recipe_makes_a_checkpoint_that_loads_and_tells_how_it_was_made(
     assert checkpoint.config.chunk_size == 32
     assert json.loads((finished / "recipe.json").read_text())["policy"]["seed"] == recipe["policy"]["seed"]
     assert train_small(demonstrations, tmp_path, recipe, ROBOT) == finished  # nothing is left to do, nothing breaks
+
+
+def test_corrections_are_made_where_the_policy_comes_to_and_training_goes_on_with_them(
+    demonstrations: Path, tmp_path: Path
+) -> None:
+    recipe = small(read_small_recipe(RECIPE))
+    policy = train_small(demonstrations, tmp_path / "run", recipe, ROBOT)
+    words = ["--policy", str(policy), "--episodes", "1", "--seed", "20", "--side", "48", "--every", "60"]
+    assert main(["demos", str(tmp_path / "corrections"), *words]) == 0
+    corrections = DemonstrationArrays(tmp_path / "corrections")
+    chunks = corrections.rows(range(len(corrections)), ("state", "actions"))
+    assert (np.ptp(chunks["actions"][:, 0], axis=1).max(axis=1) > 5).any()  # the label goes somewhere
+    corrected = train_small(demonstrations, tmp_path / "run", recipe, ROBOT, tmp_path / "corrections")
+    assert corrected != policy
+    assert load_checkpoint(corrected).processors.relative is not None
+
+
+def test_corrections_count_more_than_demonstrations(demonstrations: Path) -> None:
+    samples = DemonstrationSamples(DemonstrationArrays(demonstrations, demonstrations), ROBOT, 32)
+    weights = samples.sampling_weights(corrections=4.0)
+    first, second = np.split(weights, 2)
+    np.testing.assert_array_equal(second, 4 * first)
 
 
 def test_the_shipped_recipe_gives_a_model_of_the_size_promised() -> None:
