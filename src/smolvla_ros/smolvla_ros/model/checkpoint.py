@@ -21,7 +21,7 @@ from smolvla_ros.model.checkpoint_files import CONFIG_FILE, CheckpointFiles, fin
 from smolvla_ros.model.config import BackboneConfig, SmolVLAConfig
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.expert import expert_layers
-from smolvla_ros.model.json_file import write_json
+from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.processors import Processors, read_processors, write_processors
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.model.tokenizer import InstructionTokenizer
@@ -37,19 +37,23 @@ from smolvla_ros.model.weights import (
     save_weights,
 )
 
-EMBODIMENT_FILE = "embodiment.yaml"
+EMBODIMENT_FILE, SAMPLER_FILE = "embodiment.yaml", "sampler.json"
 BACKBONE_FOLDER = "backbone"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`path` is the folder that it was loaded from, `weights` its files; None where it was made in memory."""
+    """`path` is the folder that it was loaded from, `weights` its files; None where it was made in memory.
+
+    noise_scale: of the noise that a chunk should be made from; LeRobot, which knows of none, takes 1.
+    """
 
     path: Path | None
     model: SmolVLA
     processors: Processors
     tokenizer: InstructionTokenizer
     weights: Weights | None = None
+    noise_scale: float = 1.0
 
     @property
     def config(self) -> SmolVLAConfig:
@@ -86,7 +90,7 @@ def load_checkpoint(
     if config.add_image_special_tokens:
         model.model.image_token_ids = tokenizer.image_token_ids()
     model = model.to(device).eval().requires_grad_(False)
-    return Checkpoint(files.folder, model, processors, tokenizer, weights)
+    return Checkpoint(files.folder, model, processors, tokenizer, weights, _noise_scale(files.folder))
 
 
 def empty_model(files: CheckpointFiles, config: SmolVLAConfig, backbone: BackboneConfig) -> SmolVLA:
@@ -110,12 +114,22 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path, lm_head: Tensor 
     save_weights(checkpoint.model, folder / WEIGHTS_FILE, lm_head)
     write_json(folder / CONFIG_FILE, config.to_json())
     write_processors(folder, checkpoint.processors, config)
+    if checkpoint.noise_scale != 1.0:
+        write_json(folder / SAMPLER_FILE, {"noise_scale": checkpoint.noise_scale})
     if backbone.raw:
         own = folder / config.vlm_model_name
         write_json(own / CONFIG_FILE, dict(backbone.raw))
         checkpoint.tokenizer.save(own)
     else:
         checkpoint.tokenizer.save(folder)
+
+
+def _noise_scale(folder: Path) -> float:
+    path = folder / SAMPLER_FILE
+    scale = read_json(path, "correct it or remove the file").get("noise_scale") if path.exists() else 1.0
+    if not isinstance(scale, float) or not 0 <= scale <= 1:
+        raise mismatch(f"{path}: noise_scale", "a number from 0.0 to 1.0", scale, "correct it or remove the file")
+    return scale
 
 
 def _self_contained(config: SmolVLAConfig, backbone: BackboneConfig) -> SmolVLAConfig:

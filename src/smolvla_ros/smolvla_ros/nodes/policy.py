@@ -40,6 +40,12 @@ PARAMETERS = (
     Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"),
     Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),
     Parameter("num_steps", 0, "flow-matching steps; 0: the checkpoint's", (0, 1000)),
+    Parameter(
+        "noise_scale",
+        -1.0,
+        "size of the noise that a chunk is made of, 1 as trained; -1: the checkpoint's",
+        (-1.0, 1.0),
+    ),
     Parameter("real_time_chunking", "off", "what holds a new chunk to the rows under way: off, guided, trained"),
     Parameter("time_limit", 0.0, "s for a chunk; fewer steps where all would take longer; 0: none", (0.0, 60.0)),
     Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
@@ -138,7 +144,11 @@ class PolicyNode(ManagedNode):
             embodiment,
             device=settings["device"],
             sampler=SamplerSettings(
-                settings["num_steps"], settings["seed"], settings["real_time_chunking"], settings["time_limit"]
+                settings["num_steps"],
+                settings["seed"],
+                settings["real_time_chunking"],
+                settings["time_limit"],
+                settings["noise_scale"],
             ),
             engine=settings["engine"],
         )

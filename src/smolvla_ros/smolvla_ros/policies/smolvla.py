@@ -63,6 +63,8 @@ class SmolVLAPolicy:
         self.checkpoint = checkpoint
         self.cameras = tuple(features.values())
         self.num_steps = sampler.num_steps or checkpoint.config.num_steps
+        scale = sampler.noise_scale
+        self._noise_scale = scale if scale >= 0 else checkpoint.noise_scale
         self._features, self._joints = features, len(embodiment.joints)
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._units, self._device, self._sampler = LeRobotUnits(embodiment), torch.device(device), sampler
@@ -137,7 +139,7 @@ class SmolVLAPolicy:
         frames = {camera: _checked_frame(observation.images.get(camera), camera) for camera in self.cameras}
         model = self.checkpoint.model
         inputs = model_inputs(self._batch(observation, frames), model.config)
-        noise = model.noise(1, self._generator).to(self._device)
+        noise = (self._noise_scale * model.noise(1, self._generator)).to(self._device)
         state = self._state(observation)
         return _Asked(self, frames, inputs, noise, state, *self._rows_under_way(observation))
 

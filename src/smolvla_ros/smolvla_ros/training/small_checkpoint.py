@@ -29,8 +29,9 @@ from smolvla_ros.data.embodiment_features import features_of
 from smolvla_ros.data.features import ACTION
 from smolvla_ros.data.whole_file import whole_folder
 from smolvla_ros.embodiment import Embodiment, load_embodiment
-from smolvla_ros.model.checkpoint import Checkpoint, load_checkpoint
+from smolvla_ros.model.checkpoint import SAMPLER_FILE, Checkpoint, load_checkpoint
 from smolvla_ros.model.config import BackboneConfig
+from smolvla_ros.model.json_file import write_json
 from smolvla_ros.model.random_checkpoint import new_checkpoint
 from smolvla_ros.training.beginning import relative_of
 from smolvla_ros.training.demonstration_samples import DemonstrationSamples
@@ -44,7 +45,7 @@ from smolvla_ros.training.trainer import Trainer
 from smolvla_ros.training.training_state import load_auxiliary
 
 RECIPE = Path(__file__).parent.parent / "config" / "small_checkpoint.yaml"
-SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected")
+SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected", "sampler")
 CHECKPOINT, CORRECTED, RECIPE_FILE = "checkpoint", "corrected_checkpoint", "recipe.json"
 
 
@@ -78,6 +79,7 @@ def train_small(
     shutil.rmtree(finished, ignore_errors=True)
     with whole_folder(finished) as folder:
         shutil.copytree(policy / MODEL, folder, dirs_exist_ok=True)
+        write_json(folder / SAMPLER_FILE, recipe["sampler"])
         (folder / RECIPE_FILE).write_text(json.dumps({**recipe, "frames": len(arrays)}, indent=1) + "\n")
     return finished
 

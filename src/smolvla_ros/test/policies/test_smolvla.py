@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from smolvla_ros.embodiment import DEFAULT_FILE, Embodiment, load_embodiment
 from smolvla_ros.model.checkpoint import EMBODIMENT_FILE, load_checkpoint, save_checkpoint
 from smolvla_ros.model.config import STATE
+from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.model.inputs import TOKEN_MASK, TOKENS
 from smolvla_ros.model.random_checkpoint import random_checkpoint
 from smolvla_ros.policies.interface import EmbodimentMismatch, Observation, PolicyRefusal
@@ -100,6 +101,33 @@ def test_the_same_seed_gives_the_same_chunks_and_reset_starts_over(saved: Path, 
 
 
 @pytest.mark.parametrize("change", ["instruction", "top", "wrist", "positions"])
+def test_without_noise_every_seed_gives_the_same_chunk(saved: Path) -> None:
+    robot = load_embodiment()
+    observation = observation_of(robot)
+
+    def rows(seed: int, scale: float, source: Path = saved) -> np.ndarray:
+        sampler = SamplerSettings(seed=seed, noise_scale=scale)
+        return SmolVLAPolicy.from_checkpoint(source, robot, sampler=sampler).infer(observation).positions
+
+    np.testing.assert_array_equal(rows(1, 0.0), rows(2, 0.0))
+    assert np.abs(rows(1, 0.5) - rows(2, 0.5)).max() > 1e-3
+
+
+def test_a_checkpoint_may_say_how_much_noise_it_wants(saved: Path, tmp_path: Path) -> None:
+    robot = load_embodiment()
+    observation = observation_of(robot)
+    quiet = replace(load_checkpoint(saved), noise_scale=0.0)
+    save_checkpoint(quiet, tmp_path / "quiet")
+    own, asked = (
+        SmolVLAPolicy.from_checkpoint(source, robot, sampler=SamplerSettings(noise_scale=scale)).infer(observation)
+        for source, scale in ((tmp_path / "quiet", -1.0), (saved, 0.0))
+    )
+    np.testing.assert_array_equal(own.positions, asked.positions)
+    (tmp_path / "quiet" / "sampler.json").write_text('{"noise_scale": 2}')
+    with pytest.raises(CheckpointError, match=r"noise_scale: expected a number from 0\.0 to 1\.0, found 2"):
+        load_checkpoint(tmp_path / "quiet")
+
+
 def test_everything_observed_matters(saved: Path, robot: Embodiment, change: str) -> None:
     seen, other = observation_of(robot, seed=0), observation_of(robot, seed=1)
     if change == "instruction":
