@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
+from so100_hardware.thread_priority import take_priority
 from std_srvs.srv import Trigger
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
@@ -51,6 +52,8 @@ class ExecutorNode(ManagedNode):
 
     def configure(self) -> None:
         settings = self.settings
+        if why_not := take_priority(settings["thread_priority"]):
+            self.get_logger().warning(why_not)
         embodiment = load_embodiment(settings["embodiment"])
         self._names = embodiment.joint_names
         # LeRobot counts a gripper from 0, closed, to 100, open

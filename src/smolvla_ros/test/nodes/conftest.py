@@ -44,9 +44,11 @@ class Graph:
         self._clients: dict[str, Any] = {}
 
     def start(self, name: str, package: str = "smolvla_ros", **parameters: Any) -> subprocess.Popen:
-        """Managed nodes start by themselves, unless autostart is False."""
+        """Managed nodes start by themselves, unless autostart is False; none runs before the tests of others."""
         if package == "smolvla_ros":
             parameters = {"autostart": True, **parameters}
+        if name in ("executor", "so100_driver"):
+            parameters = {"thread_priority": 0, **parameters}
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
         command = [str(find_executable(package, name)), "--ros-args", "--params-file", str(file)]
