@@ -1,7 +1,7 @@
 """Real-time priority for a process, as controller_manager's parameter `thread_priority` has it.
 
-A thread under SCHED_FIFO runs as soon as it has something to do. Under Linux' usual scheduler it waits for its turn: on a
-busy computer longer than a bus cycle.
+A thread under SCHED_FIFO runs as soon as it has something to do. Under Linux' usual scheduler it waits for its turn: on
+a busy computer longer than a bus cycle.
 """
 
 from __future__ import annotations

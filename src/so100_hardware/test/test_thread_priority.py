@@ -14,7 +14,8 @@ def sleeper():
     thread = threading.Thread(target=over.wait)
     thread.start()
 def policies():
-    return sorted({(os.sched_getscheduler(int(t)), os.sched_getparam(int(t)).sched_priority) for t in os.listdir("/proc/self/task")})
+    threads = [int(thread) for thread in os.listdir("/proc/self/task")]
+    return sorted({(os.sched_getscheduler(t), os.sched_getparam(t).sched_priority) for t in threads})
 sleeper()
 %s
 why = take_priority(int(sys.argv[1]))

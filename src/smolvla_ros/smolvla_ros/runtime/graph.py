@@ -172,9 +172,8 @@ def graph(
     else:
         # a simulated bus appears when its process is up, a real one is there or is not
         patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
-        nodes.append(
-            node("so100_hardware", "so100_driver", robot_description=robot_description, **patience, **priority)
-        )
+        settings = {"robot_description": robot_description, **patience, **priority}
+        nodes.append(node("so100_hardware", "so100_driver", **settings))
     if arguments["side"] == "all":
         nodes.append(policy)
     mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}

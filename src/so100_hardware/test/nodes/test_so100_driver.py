@@ -73,7 +73,8 @@ def start(tmp_path: Path, urdf_for: Callable[..., str]) -> Iterator[Callable[...
             command += ["--link", str(port)]
         else:
             hardware = parameters.pop("hardware", {})
-            settings = {"robot_description": urdf_for(str(port), **hardware), **parameters}
+            description = urdf_for(str(port), **hardware)
+            settings = {"robot_description": description, "thread_priority": 0, **parameters}
             file = tmp_path / f"{len(running)}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
             command += ["--ros-args", "--params-file", str(file)]
