@@ -54,7 +54,7 @@ class ChunkExecutor:
         self.instruction, self.policy = "", ""
         self.horizon, self.policy_step_s = 0, 0.0
         self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
-        self.foreign_trajectories = self.clock_jumps = 0
+        self.foreign_trajectories = self.clock_jumps = self.goals_refused = 0
         self._held_since_s: float | None = None
         self._task_start_s = self._last_tick_s = 0.0
         self._policy_fault = ""
