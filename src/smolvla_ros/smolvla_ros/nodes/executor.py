@@ -5,6 +5,7 @@ All decisions are made by smolvla_ros.execution.executor; this file turns messag
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -160,7 +161,7 @@ class ExecutorNode(ManagedNode):
         """What has come in goes out at once: not a tick later."""
         now_s = self._now_s()
         commands = self._core.tick(now_s)
-        message = self._controller.message(commands.trajectory, self._core.motion.goal(now_s))
+        message = self._controller.message(commands.trajectory, partial(self._core.motion.goal, now_s))
         if message is not None:
             self._rivals.sent(message)
             self._controller.publisher.publish(message)

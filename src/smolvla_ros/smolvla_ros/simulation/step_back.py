@@ -19,7 +19,8 @@ def step_back() -> None:
     leads a session, as under `smolvla run`, is a group of its own, so the group steps back as well. In a session that
     it shares, as under `ros2 launch`, the thread's niceness is enough, and the group is not the simulator's to change.
     """
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), DRAWING_NICENESS)
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(DRAWING_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
     if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
         try:
             AUTOGROUP.write_text(str(SIMULATOR_NICENESS))
