@@ -10,6 +10,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
+from rclpy.experimental import EventsExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from so100_hardware.thread_priority import take_priority
@@ -210,7 +211,8 @@ def _answer(response: Any, message: str) -> Any:
 
 
 def main() -> None:
-    run_node(ExecutorNode, OPERATOR_ERRORS)
+    # half the processor time of rclpy's default, which lists all that there is to wait for anew for each callback
+    run_node(ExecutorNode, OPERATOR_ERRORS, EventsExecutor)
 
 
 if __name__ == "__main__":
