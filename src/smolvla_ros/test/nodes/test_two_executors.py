@@ -17,7 +17,8 @@ def test_a_second_executor_is_told_of_and_takes_no_task_and_the_first_goes_on_on
     arm.give()
     arm.wait_mode(ExecutorState.MODE_RUNNING)
     graph.start("executor", second=True)
-    state = arm.wait_mode(ExecutorState.MODE_FAULT)
+    state = graph.wait(lambda: next((s for s in arm.states if s.reason.startswith("two masters")), None))
+    assert state.mode == ExecutorState.MODE_FAULT
     assert state.reason == "two masters: expected nobody else to send trajectories, found /executor_2: stop one"
     graph.wait(lambda: "the arm holds: two masters" in graph.log("executor"))
     count = len(arm.trajectories)
@@ -41,7 +42,6 @@ def test_an_executor_that_was_killed_is_no_rival_of_the_one_in_its_place(graph) 
     arm.states.clear()
     graph.start("executor")
     graph.wait(lambda: arm.states)
-    assert len(graph.node.get_publishers_info_by_topic(TOPIC)) == 2, "those who were there still know the dead one"
     handle, _ = arm.give()
     assert handle.accepted
     arm.wait_mode(ExecutorState.MODE_RUNNING)
