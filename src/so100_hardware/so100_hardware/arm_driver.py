@@ -1,4 +1,5 @@
-"""One arm that follows trajectories: `Arm`, and what joint_trajectory_controller does on a ROS host.
+"""One arm that follows trajectories and positions: `Arm`, and what joint_trajectory_controller and
+forward_position_controller do on a ROS host.
 
 The node and tests give it the time. What may reach the servos, and what happens when they fall silent, is decided by
 `Arm` alone.
@@ -6,26 +7,35 @@ The node and tests give it the time. What may reach the servos, and what happens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from so100_hardware._bus import Arm, ArmConfig, BusError, GroupState
+from so100_hardware.forward_command import PositionsRejectedError, checked_positions
 from so100_hardware.trajectory import Trajectory, TrajectoryFollower, TrajectoryRejectedError
 
 RECONNECT_PERIOD_S = 1.0
+STREAM_S = 0.5  # after a longer silence nobody streams positions any more
 
 
 class ArmDriver:
-    """State: the arm, the follower, how many trajectories came. One thread calls it."""
+    """State: the arm, the follower, how many trajectories and positions came. One thread calls it.
+
+    On a ROS host one controller has the arm at a time; here the newest command has it, whatever its kind.
+    """
 
     def __init__(self, config: ArmConfig) -> None:
         """Opens nothing yet."""
         self.arm = Arm(config)
-        self.accepted = 0
-        self.rejected = 0
+        self.accepted = 0  # trajectories
+        self.forwarded = 0  # positions
+        self.rejected = 0  # of either
         self.released = False  # torque is off because somebody asked for it
         self.trouble = ""  # why the arm is not connected, in words for the operator
         self._follower = TrajectoryFollower(config.joint_names, np.zeros(len(config.joint_names)))
         self._retry_s = 0.0
+        self._forwarded_s: float | None = None  # while positions stream in
 
     @property
     def connected(self) -> bool:
@@ -33,7 +43,8 @@ class ArmDriver:
 
     @property
     def following(self) -> bool:
-        return self._follower.active
+        """Whether somebody moves the arm: a trajectory has not come to its end, or positions stream in."""
+        return self._follower.active or self._forwarded_s is not None
 
     def connect(self, now_s: float) -> None:
         """Opens, checks, seeds the goals, turns torque on and holds. Raises BusError and leaves torque off.
@@ -48,6 +59,7 @@ class ArmDriver:
             self.trouble = str(error)
             raise
         self._follower.hold(self.arm.state.position_rad)
+        self._forwarded_s = None
         self.trouble, self.released = "", False
 
     def release(self) -> str:
@@ -58,7 +70,7 @@ class ArmDriver:
         if not self.connected:
             return self.trouble or "no connection"
         if self.following:
-            return "expected an arm that holds, found it following a trajectory: pause what moves it first"
+            return "expected an arm that holds, found it following commands: pause what moves it first"
         fault = self.arm.release()
         self.released = True
         self.trouble = "its torque is released: call ~/reconnect"
@@ -74,9 +86,26 @@ class ArmDriver:
             self.rejected += 1
             raise
         self.accepted += 1
+        self._forwarded_s = None
+
+    def forward(self, positions: Sequence[float], now_s: float) -> None:
+        """Where to be from now on (joints,), rad, in place of whatever the arm followed; the arm's limits say how fast
+        it goes there. Raises PositionsRejectedError.
+        """
+        try:
+            if not self.connected:
+                raise PositionsRejectedError("a connected servo bus", self.trouble or "none")
+            self._follower.hold(checked_positions(positions, self.arm.config.joint_names))
+        except PositionsRejectedError:
+            self.rejected += 1
+            raise
+        self.forwarded += 1
+        self._forwarded_s = now_s
 
     def cycle(self, now_s: float) -> GroupState | None:
         """One read and one write; a released arm is only read. The state, or None when there is no new one."""
+        if self._forwarded_s is not None and now_s - self._forwarded_s > STREAM_S:
+            self._forwarded_s = None
         readable = self.connected or (self.released and self.arm.phase == "open")
         if not readable:
             self._reconnect(now_s)
@@ -85,6 +114,7 @@ class ArmDriver:
         if self.arm.lost:
             self.trouble = f"{self.arm.config.usb_port}: {self.arm.lost_text}"
             self._follower.hold(self._follower.setpoint.position)
+            self._forwarded_s = None
             self.arm.close()
             self._retry_s = now_s + RECONNECT_PERIOD_S
             return None

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from so100_hardware.arm_driver import RECONNECT_PERIOD_S, ArmDriver
+from so100_hardware.arm_driver import RECONNECT_PERIOD_S, STREAM_S, ArmDriver
 from so100_hardware.description import parse_description
+from so100_hardware.forward_command import PositionsRejectedError
 from so100_hardware.trajectory import Trajectory, TrajectoryPoint, TrajectoryRejectedError
 
 from so100_hardware import MissingServoError, PortInUseError, PortNotFoundError, VirtualBus
@@ -17,6 +18,7 @@ SERVO_IDS = (1, 2, 3, 4, 5, 6)
 NAMES = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 REST = np.zeros(6)
 DT_S = 0.01
+MAX_VELOCITY_RAD_S = 4.0  # as the description says
 
 
 class World:
@@ -92,6 +94,72 @@ def test_a_trajectory_beyond_the_limits_stops_at_them(world: World) -> None:
     world.run(1.2)
     np.testing.assert_allclose(world.rad(), 2.0, atol=0.002)
     assert world.driver.arm.counters.clamped_goals > 0
+
+
+def test_positions_are_gone_to_no_faster_than_the_arm_may_and_kept_when_no_more_come(world: World) -> None:
+    world.driver.connect(world.now_s)
+    world.driver.forward([0.5] * 6, world.now_s)
+    world.run(0.05)
+    assert 0.01 < world.rad().max() < MAX_VELOCITY_RAD_S * (0.05 + 2 * DT_S)
+    assert world.driver.following
+    world.run(STREAM_S + 0.5)
+    assert not world.driver.following
+    np.testing.assert_allclose(world.rad(), 0.5, atol=0.002)
+    world.driver.forward([3.0] * 6, world.now_s)
+    world.run(2.0)
+    np.testing.assert_allclose(world.rad(), 2.0, atol=0.002)
+    assert world.driver.arm.counters.clamped_goals > 0
+    assert (world.driver.accepted, world.driver.forwarded, world.driver.rejected) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("positions", "told"),
+    [
+        ([0.1] * 5, r"expected 6 values \(shoulder_pan, .*gripper\), found 5"),
+        ([], r"expected 6 values \(.*\), found 0"),
+        ([0.1] * 5 + [float("nan")], r"expected finite numbers, found \[0.1, .*nan\]"),
+    ],
+)
+def test_positions_that_cannot_be_are_refused_counted_and_move_nothing(
+    world: World, positions: list[float], told: str
+) -> None:
+    with pytest.raises(PositionsRejectedError, match="expected a connected servo bus, found none"):
+        world.driver.forward([0.1] * 6, world.now_s)
+    world.driver.connect(world.now_s)
+    with pytest.raises(PositionsRejectedError, match=told):
+        world.driver.forward(positions, world.now_s)
+    world.run(0.3)
+    np.testing.assert_allclose(world.position_ticks, 2147, atol=1)
+    assert (world.driver.forwarded, world.driver.rejected) == (0, 2)
+
+
+def test_the_newest_command_has_the_arm_whatever_its_kind(world: World) -> None:
+    world.driver.connect(world.now_s)
+    world.go(1.0, 2.0)
+    world.run(0.5)
+    world.driver.forward([0.1] * 6, world.now_s)
+    world.run(1.5)
+    np.testing.assert_allclose(world.rad(), 0.1, atol=0.002)
+    world.driver.forward([1.0] * 6, world.now_s)
+    world.go(0.3, 1.0)
+    world.run(1.5)
+    np.testing.assert_allclose(world.rad(), 0.3, atol=0.002)
+
+
+def test_torque_is_not_released_under_a_stream_of_positions_and_a_lost_bus_ends_it(world: World) -> None:
+    world.driver.connect(world.now_s)
+    world.driver.forward([0.0] * 6, world.now_s)
+    world.run(0.2)
+    assert "found it following commands" in world.driver.release()
+    world.virtual.close()
+    world.now_s += DT_S
+    assert world.driver.cycle(world.now_s) is None
+    assert not world.driver.following
+    elsewhere = np.full(6, 1900.0)
+    world.power_on(elsewhere)
+    world.run(RECONNECT_PERIOD_S + 0.5)
+    assert world.torque() == [1] * 6
+    np.testing.assert_array_equal(world.position_ticks, elsewhere)
 
 
 def test_a_bus_that_is_gone_is_reconnected_with_new_goals(world: World) -> None:

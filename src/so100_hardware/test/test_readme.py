@@ -31,4 +31,4 @@ def test_the_tables_of_the_block_name_what_the_parser_knows() -> None:
 def test_the_table_of_topics_is_the_node_s() -> None:
     topics = re.findall(r'create_(?:publisher|subscription|service)\(\s*\w+, "([\w/~]+)"', NODE)
     assert first_column("topic") == set(topics)
-    assert len(topics) == 6
+    assert len(topics) == 7

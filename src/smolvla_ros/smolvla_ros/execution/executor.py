@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task, past_rows
+from smolvla_ros.execution.asking import Asker, Asking
 from smolvla_ros.execution.clock_offset import ClockOffset
 from smolvla_ros.execution.commanded import CommandedMotion, moves_little
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
@@ -45,6 +46,7 @@ class ChunkExecutor:
         self.timeline = Timeline(len(self.limits.names), self.settings.overlap_of(self.limits.names))
         self.gate = RequestGate(self.settings.threshold, self.settings.request_timeout_s)
         self.timing = ChunkTiming(self.settings)
+        self._asking = Asking(self.gate, self.timing, self.timeline)
         self.counts = TaskCounts()
         self.motion = CommandedMotion(self.limits)
         self.mode, self.reason = Mode.IDLE, "no task"
@@ -52,10 +54,9 @@ class ChunkExecutor:
         self.instruction, self.policy = "", ""
         self.horizon, self.policy_step_s = 0, 0.0
         self.holds, self.joints = Holds(), JointWatch(self.settings.joint_state_timeout_s)
-        self.foreign_trajectories = self.clock_jumps = 0
+        self.foreign_trajectories = self.clock_jumps = self.goals_refused = 0
         self._held_since_s: float | None = None
         self._task_start_s = self._last_tick_s = 0.0
-        self._asked_from: np.ndarray | None = None
         self._policy_fault = ""
         self._new_rows = self._dropped = False
 
@@ -171,7 +172,7 @@ class ChunkExecutor:
         executed = self.timeline.advance(now_s)
         self._look(now_s)
         self._update_mode(now_s)
-        if not self._may_move:
+        if self.holds.mode(self.joints, now_s):
             self._drop_rows()
             return Commands(self._hold(now_s))
         self.counts.rows_executed += executed
@@ -202,14 +203,6 @@ class ChunkExecutor:
 
     # inside
 
-    @property
-    def _may_move(self) -> bool:
-        return self.holds.mode(self.joints, self._last_tick_s) is None
-
-    @property
-    def _measured(self) -> np.ndarray | None:
-        return self.joints.measured
-
     def _drop_rows(self) -> None:
         """The controller still follows what was sent; a hold has to follow."""
         self.timeline.flush()
@@ -227,16 +220,16 @@ class ChunkExecutor:
         self.clock_jumps += 1
         self._task_start_s += since_s
         self._held_since_s = None
-        if since_s > 0 and self._measured is not None:
-            self.motion.forget_unless_followed(now_s, self._measured)
+        if since_s > 0 and self.joints.measured is not None:
+            self.motion.forget_unless_followed(now_s, self.joints.measured)
         else:
             self.motion.forget()
         self._ask_afresh()
 
     def _look(self, now_s: float) -> None:
         """Whether the joint states are there. When they are back, the arm may be elsewhere."""
-        if self.joints.look(now_s) and self._measured is not None:
-            self.motion.forget_unless_followed(now_s, self._measured)
+        if self.joints.look(now_s) and self.joints.measured is not None:
+            self.motion.forget_unless_followed(now_s, self.joints.measured)
             self._ask_afresh()
 
     def _update_mode(self, now_s: float) -> None:
@@ -252,7 +245,7 @@ class ChunkExecutor:
         """The number of rows that came too late."""
         if held := self.holds.mode(self.joints, now_s):
             raise ChunkRejected(f"held: {held[1]}")
-        if self._measured is None:
+        if self.joints.measured is None:
             raise ChunkRejected("held: no joint state has come yet")
         check_task(chunk, self.instruction, self.gate.first_id)
         positions = acceptable_rows(chunk, now_s, self.limits, self.settings)
@@ -262,7 +255,9 @@ class ChunkExecutor:
         # was told to stay where it was, since it looked. A policy that wants it to stay for a while is obeyed.
         stayed = self.motion.still_since(chunk.observation_s, now_s) and not moves_little(positions[:past])
         from_arrival = stayed or self._rested_since(chunk.observation_s)
-        check_jump(positions[0 if from_arrival else past], self._measured, self.settings.max_jump_rad, self.limits)
+        check_jump(
+            positions[0 if from_arrival else past], self.joints.measured, self.settings.max_jump_rad, self.limits
+        )
         if self.settings.mode == SYNC and self.settings.n_action_steps:
             positions = positions[: self.settings.n_action_steps]
         start_s = now_s + step_s if from_arrival else chunk.observation_s
@@ -279,12 +274,12 @@ class ChunkExecutor:
 
     def _follow(self, now_s: float) -> Trajectory | None:
         """The trajectory through all rows to come, once after rows have landed; a hold where they were dropped."""
-        if self._measured is None or not len(self.timeline):
+        if self.joints.measured is None or not len(self.timeline):
             return self._hold(now_s) if self._dropped else None
         if not self._new_rows:
             return None
         self._new_rows = self._dropped = False
-        motion = self.motion.follow(now_s, self._measured, *self.timeline.rows(), self.step_s)
+        motion = self.motion.follow(now_s, self.joints.measured, *self.timeline.rows(), self.step_s)
         self.counts.rows_clamped += motion.changed
         self.counts.clamps.update(motion.clamps)
         self.timeline.replace(motion.rows)
@@ -293,35 +288,11 @@ class ChunkExecutor:
     def _hold(self, now_s: float) -> Trajectory | None:
         """A trajectory to rest, once."""
         self._dropped = False
-        if self.motion.holding or self._measured is None:
+        if self.motion.holding or self.joints.measured is None:
             return None
-        return self.motion.hold(now_s, self._measured)
+        return self.motion.hold(now_s, self.joints.measured)
 
     def _request(self, now_s: float) -> Request | None:
         rested = self._rested_since(now_s - OBSERVED_AT_REST_S)
-        if self.timing.in_turns and not rested:
-            return None
-        due = self.gate.next_request(now_s, len(self.timeline), self.horizon, self._as_last_asked())
-        if due is None:
-            return None
-        self._asked_from = self._measured
-        expected_s = self.timing.expected_s
-        committed = self.timeline.rows_every(self.step_s)
-        return Request(
-            id=due[0],
-            reason=due[1],
-            instruction=self.instruction,
-            reset=not self.horizon,  # until a chunk has come: the first request may have been lost
-            queued_rows=len(self.timeline),
-            delay_rows=int(np.ceil(expected_s / self.step_s)) if self.step_s and not rested else 0,
-            committed_start_s=self.timeline.start_s if len(committed) else now_s,
-            step_s=self.step_s,
-            committed=committed,
-            expected_latency_s=expected_s,
-        )
-
-    def _as_last_asked(self) -> bool:
-        """Whether the arm is where it was at the last request, so that the answer would be the same."""
-        if self._asked_from is None or self._measured is None:
-            return False
-        return bool(np.all(np.abs(self._measured - self._asked_from) < self.settings.similarity_rad))
+        asker = Asker(self.instruction, self.horizon, self.step_s, self.joints.measured, rested)
+        return self._asking.request(now_s, asker, self.settings.similarity_rad)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from rclpy.node import Node
@@ -23,14 +23,16 @@ class ControllerError(ValueError):
     """A controller that the executor does not know. The message names those that it does."""
 
 
+Goal: TypeAlias = Callable[[], np.ndarray | None]
+"""The position for now (joints,); None while nothing is under way."""
+
+
 class Controller(Protocol):
-    """`message` is what to publish, or None: a trajectory where there is a new one, or the position for now (joints,),
-    which is None while nothing is under way.
-    """
+    """`message` is what to publish, or None: a trajectory where there is a new one, or the position for now."""
 
     publisher: Publisher
 
-    def message(self, trajectory: Trajectory | None, goal: np.ndarray | None) -> object | None: ...
+    def message(self, trajectory: Trajectory | None, goal: Goal) -> object | None: ...
 
 
 class TrajectoryController:
@@ -40,7 +42,7 @@ class TrajectoryController:
         self._names = names
         self.publisher = node.create_publisher(JointTrajectory, f"{TRAJECTORY}/joint_trajectory", QoSProfile(depth=1))
 
-    def message(self, trajectory: Trajectory | None, goal: np.ndarray | None) -> JointTrajectory | None:
+    def message(self, trajectory: Trajectory | None, goal: Goal) -> JointTrajectory | None:
         return None if trajectory is None else trajectory_message(trajectory, self._names)
 
 
@@ -50,8 +52,9 @@ class PositionController:
     def __init__(self, node: Node) -> None:
         self.publisher = node.create_publisher(Float64MultiArray, f"{POSITION}/commands", QoSProfile(depth=1))
 
-    def message(self, trajectory: Trajectory | None, goal: np.ndarray | None) -> Float64MultiArray | None:
-        return None if goal is None else Float64MultiArray(data=goal.tolist())
+    def message(self, trajectory: Trajectory | None, goal: Goal) -> Float64MultiArray | None:
+        position = goal()
+        return None if position is None else Float64MultiArray(data=position.tolist())
 
 
 def make_controller(name: str, node: Node, joint_names: Sequence[str]) -> Controller:

@@ -112,6 +112,7 @@ def diagnostics(core: ChunkExecutor, stamp: Time) -> DiagnosticArray:
         "starved_s": f"{counts.starved_s:.2f}",
         **kinds,
         "requests_timed_out": core.gate.timed_out,
+        "goals_refused": core.goals_refused,
         "foreign_trajectories": core.foreign_trajectories,
         "clock_jumps": core.clock_jumps,
         "clock_offset_s": f"{core.policy_clock.offset_s:.6f}",

@@ -27,6 +27,12 @@ def live(
 PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("rate", 50.0, "Hz; how often the queue is looked at", (10.0, 500.0)),
+    Parameter(
+        "thread_priority",
+        40,
+        "SCHED_FIFO priority of the node's threads, where the host permits it; 0: as others",
+        (0, 99),
+    ),
     Parameter("controller", TRAJECTORY, "what gets the motion: " + ", ".join(CONTROLLERS)),
     live("mode", DEFAULTS.mode, "async; sync: chunks are asked for while the arm holds"),
     live("n_action_steps", DEFAULTS.n_action_steps, "sync: rows of each chunk that are executed; 0: all", (0, 1000)),

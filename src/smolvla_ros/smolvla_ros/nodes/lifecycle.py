@@ -9,17 +9,17 @@ the last two. A transition that fails says why in one line and leaves a node tha
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.subscription import Subscription
 
+from smolvla_ros.nodes.newest import NotSpun
 from smolvla_ros.nodes.parameters import Parameter, declare
 
-SIGNAL_PERIOD_S = 0.2
 AUTOSTART = Parameter("autostart", False, "configure and activate at the start; else wait for ros2 lifecycle set")
 
 
@@ -36,8 +36,6 @@ class ManagedNode(LifecycleNode):
         declare(self, tuple(self._table.values()), read_only=False)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._take_parameters)
-        # the process looks at signals between two callbacks; an inactive node has no other, nor one whose clock stands
-        self.create_timer(SIGNAL_PERIOD_S, lambda: None, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._lasting = self._entities()
         self._configured = self._lasting
         # rclpy lets a transition that the present state does not have end the process
@@ -65,6 +63,11 @@ class ManagedNode(LifecycleNode):
         """Raises ValueError where these values cannot be. The ranges hold already."""
 
     # for the process
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """Those that have a callback: the events executor would take the messages of the others, too."""
+        return (each for each in super().subscriptions if not isinstance(each.callback_group, NotSpun))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -149,12 +152,12 @@ class ManagedNode(LifecycleNode):
             self._destroy_all_but(self._lasting)
 
     def _entities(self) -> set[Any]:
-        return {*self.publishers, *self.subscriptions, *self.clients, *self.services, *self.timers}
+        return {*self.publishers, *super().subscriptions, *self.clients, *self.services, *self.timers}
 
     def _destroy_all_but(self, kept: set[Any]) -> None:
         for entities, destroy in (
             (self.timers, self.destroy_timer),
-            (self.subscriptions, self.destroy_subscription),
+            (super().subscriptions, self.destroy_subscription),
             (self.services, self.destroy_service),
             (self.clients, self.destroy_client),
             (self.publishers, self.destroy_publisher),

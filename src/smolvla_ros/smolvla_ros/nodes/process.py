@@ -10,15 +10,21 @@ from types import FrameType
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from smolvla_ros.nodes.lifecycle import ManagedNode
 
+# the process looks at signals between two callbacks; an inactive node has none, nor one whose clock stands
+LOOK_PERIOD_S = 0.2
 PARAMETER_ERRORS: tuple[type[Exception], ...] = (InvalidParameterTypeException, InvalidParameterValueException)
 
 
-def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]]) -> None:
+def run_node(
+    make: Callable[[], Node],
+    operator_errors: Sequence[type[Exception]],
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+) -> None:
     """Makes the node and spins it until SIGINT or SIGTERM; its `close`, where it has one, is called at the end.
 
     An error of `operator_errors` ends the process with code 2 and the error's message; so does a managed node that
@@ -37,10 +43,10 @@ def run_node(make: Callable[[], Node], operator_errors: Sequence[type[Exception]
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         signal.signal(signal.SIGINT, lambda *_: stop.set())
-        executor = SingleThreadedExecutor()
+        executor = make_executor()
         executor.add_node(node)
         while not stop.is_set():
-            executor.spin_once()  # the node's own timers wake it, an inactive one's too
+            executor.spin_once(timeout_sec=LOOK_PERIOD_S)
     except (*operator_errors, *PARAMETER_ERRORS) as error:
         rclpy.logging.get_logger(node.get_name() if node else "smolvla").fatal(str(error))
         sys.exit(2)

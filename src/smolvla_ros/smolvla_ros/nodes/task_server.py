@@ -90,6 +90,7 @@ class TaskServer:
     def _check(self, goal: RunTask.Goal) -> GoalResponse:
         why = self._refusal() if goal.instruction.strip() else "expected an instruction, found an empty one"
         if why:
+            self._core.goals_refused += 1
             self._logger.error(f"run_task: {why}")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT

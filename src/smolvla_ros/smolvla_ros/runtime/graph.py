@@ -72,6 +72,12 @@ ARGUMENTS = (
         ("true", "false"),
     ),
     LaunchArgument(
+        "real_time",
+        "true",
+        "driver and executor run before other processes where the host permits it (their thread_priority)",
+        ("true", "false"),
+    ),
+    LaunchArgument(
         "side",
         "all",
         "what runs on this machine: everything, all but the policy, or the policy alone",
@@ -135,6 +141,7 @@ def graph(
     configured = yaml.safe_load(PARAMETERS_FILE.read_text())
     embodiment, seed = arguments["embodiment"], int(arguments["seed"])
     sim_time = arguments["use_sim_time"] == "true"
+    priority = {} if arguments["real_time"] == "true" else {"thread_priority": 0}
 
     def node(package: str, name: str, **parameters: Any) -> NodeSpec:
         timed = {} if name == "simulator" or not sim_time else {"use_sim_time": True}
@@ -165,11 +172,12 @@ def graph(
     else:
         # a simulated bus appears when its process is up, a real one is there or is not
         patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
-        nodes.append(node("so100_hardware", "so100_driver", robot_description=robot_description, **patience))
+        settings = {"robot_description": robot_description, **patience, **priority}
+        nodes.append(node("so100_hardware", "so100_driver", **settings))
     if arguments["side"] == "all":
         nodes.append(policy)
     mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
-    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode))
+    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode, **priority))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
         recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}

@@ -18,6 +18,7 @@ from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.judge import Verdict, judge
 from smolvla_ros.simulation.pacing import Pace, Rate
 from smolvla_ros.simulation.rendering import NoRenderer, Renderer
+from smolvla_ros.simulation.step_back import step_back
 from smolvla_ros.simulation.world import World
 from smolvla_ros.units import ServoTicks
 from so100_hardware import VirtualBus
@@ -159,6 +160,7 @@ class LiveWorld:
             self._on_step(self.elapsed_s)
 
     def _draw_for_ever(self) -> None:
+        step_back()
         cameras = self._embodiment.cameras
         renderers = {size: Renderer(self._world, *size) for size in {(c.width, c.height) for c in cameras}}
         due_s = dict.fromkeys(self.image_rates, time.monotonic())

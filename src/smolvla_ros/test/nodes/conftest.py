@@ -43,13 +43,22 @@ class Graph:
         self._children: dict[str, subprocess.Popen] = {}
         self._clients: dict[str, Any] = {}
 
-    def start(self, name: str, package: str = "smolvla_ros", **parameters: Any) -> subprocess.Popen:
-        """Managed nodes start by themselves, unless autostart is False."""
+    def start(
+        self, name: str, package: str = "smolvla_ros", second: bool = False, **parameters: Any
+    ) -> subprocess.Popen:
+        """Managed nodes start by themselves, unless autostart is False; none runs before the tests of others.
+
+        second: one more of them, under the node name and in this class `<name>_2`.
+        """
         if package == "smolvla_ros":
             parameters = {"autostart": True, **parameters}
+        if name in ("executor", "so100_driver"):
+            parameters = {"thread_priority": 0, **parameters}
+        executable = str(find_executable(package, name))
+        name += "_2" if second else ""
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
-        command = [str(find_executable(package, name)), "--ros-args", "--params-file", str(file)]
+        command = [executable, "--ros-args", "--params-file", str(file), "-r", f"__node:={name}"]
         log = (self.folder / f"{name}.log").open("w")
         self._children[name] = subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
         return self._children[name]

@@ -1,4 +1,5 @@
-"""so100_driver: the arm's servos under the topics of joint_trajectory_controller and joint_state_broadcaster.
+"""so100_driver: the arm's servos under the topics of joint_trajectory_controller, forward_position_controller and
+joint_state_broadcaster.
 
 For hosts without ros2_control. What it does is in so100_hardware.arm_driver; here is only its connection to ROS.
 """
@@ -13,18 +14,20 @@ from types import FrameType
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Header, String
+from std_msgs.msg import Float64MultiArray, Header, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from so100_hardware import BusError, PortNotFoundError
 from so100_hardware.arm_driver import ArmDriver
 from so100_hardware.description import parse_description
+from so100_hardware.forward_command import PositionsRejectedError
+from so100_hardware.thread_priority import DRIVER_PRIORITY, take_priority
 from so100_hardware.trajectory import Trajectory, TrajectoryPoint, TrajectoryRejectedError
 
 FATAL_EXIT_CODE = 2
@@ -77,7 +80,18 @@ class So100Driver(Node):
                 floating_point_range=[FloatingPointRange(from_value=0.0, to_value=600.0)],
             ),
         ).value
+        priority = self.declare_parameter(
+            "thread_priority",
+            DRIVER_PRIORITY,
+            describe(
+                description="SCHED_FIFO priority of the node's threads, where the host permits it; 0: as others",
+                read_only=True,
+                integer_range=[IntegerRange(from_value=0, to_value=99, step=1)],
+            ),
+        ).value
 
+        if why_not := take_priority(priority):
+            self.get_logger().warning(why_not)
         self._driver = ArmDriver(parse_description(urdf))
         self._names = list(self._driver.arm.config.joint_names)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -89,6 +103,8 @@ class So100Driver(Node):
         self.create_subscription(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._take_trajectory, 10
         )
+        # of a stream only the newest counts
+        self.create_subscription(Float64MultiArray, "forward_position_controller/commands", self._take_positions, 1)
         self.create_service(Trigger, "~/reconnect", self._reconnect)
         self.create_service(Trigger, "~/release_torque", self._release_torque)
         self.create_timer(1.0 / rate_hz, self._cycle)
@@ -149,6 +165,12 @@ class So100Driver(Node):
         except TrajectoryRejectedError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
+    def _take_positions(self, message: Float64MultiArray) -> None:
+        try:
+            self._driver.forward(message.data, self._now_s())
+        except PositionsRejectedError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+
     def _cycle(self) -> None:
         was_connected = self._driver.connected
         stamp = self.get_clock().now()
@@ -188,11 +210,12 @@ class So100Driver(Node):
         statuses.append(
             DiagnosticStatus(
                 level=DiagnosticStatus.OK,
-                name=f"{self.get_name()}: trajectory",
+                name=f"{self.get_name()}: commands",
                 message="following" if self._driver.following else "holding",
                 hardware_id=port,
                 values=[
-                    KeyValue(key="accepted", value=str(self._driver.accepted)),
+                    KeyValue(key="trajectories", value=str(self._driver.accepted)),
+                    KeyValue(key="positions", value=str(self._driver.forwarded)),
                     KeyValue(key="rejected", value=str(self._driver.rejected)),
                 ],
             )

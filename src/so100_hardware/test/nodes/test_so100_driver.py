@@ -23,7 +23,7 @@ rclpy = pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+from std_msgs.msg import Float64MultiArray, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint  # noqa: E402
 
@@ -73,7 +73,8 @@ def start(tmp_path: Path, urdf_for: Callable[..., str]) -> Iterator[Callable[...
             command += ["--link", str(port)]
         else:
             hardware = parameters.pop("hardware", {})
-            settings = {"robot_description": urdf_for(str(port), **hardware), **parameters}
+            description = urdf_for(str(port), **hardware)
+            settings = {"robot_description": description, "thread_priority": 0, **parameters}
             file = tmp_path / f"{len(running)}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
             command += ["--ros-args", "--params-file", str(file)]
@@ -158,7 +159,7 @@ def test_it_publishes_the_arm_and_follows_trajectories(start, client: Client, tm
     assert [s.name for s in client.diagnostics[-1].status] == [
         "so100_driver: servo bus",
         *(f"so100_driver: joint {n}" for n in NAMES),
-        "so100_driver: trajectory",
+        "so100_driver: commands",
     ]
 
     client.send(0.3, 1)
@@ -173,6 +174,26 @@ def test_it_publishes_the_arm_and_follows_trajectories(start, client: Client, tm
     assert driver.finish() == 0, driver.output
     assert "Traceback" not in driver.output
     assert torque(port) == {0}
+
+
+def test_it_goes_to_forwarded_positions_and_refuses_too_few(start, client: Client, tmp_path: Path) -> None:
+    port = tmp_path / "servo_bus"
+    start("so100_virtual_bus", port)
+    driver = start("so100_driver", port)
+    client.spin_until(lambda: client.states)
+    forward = client.node.create_publisher(Float64MultiArray, "/forward_position_controller/commands", 1)
+    client.spin_until(lambda: forward.get_subscription_count() > 0)
+    forward.publish(Float64MultiArray(data=[0.3] * 6))
+    client.spin_until(lambda: np.allclose(client.states[-1].position, 0.3, atol=0.005))
+    forward.publish(Float64MultiArray(data=[0.5] * 2))
+    driver.wait_for(r"positions rejected: expected 6 values \(shoulder_pan, .*found 2")
+
+    def counts() -> dict[str, str]:
+        statuses = client.diagnostics[-1].status if client.diagnostics else []
+        return {pair.key: pair.value for pair in statuses[-1].values} if statuses else {}
+
+    client.spin_until(lambda: counts() == {"trajectories": "0", "positions": "1", "rejected": "1"})
+    np.testing.assert_allclose(client.states[-1].position, 0.3, atol=0.005)
 
 
 def test_a_bus_that_dies_and_returns_is_one_error_and_a_fresh_start(start, client: Client, tmp_path: Path) -> None:

@@ -100,12 +100,25 @@ def test_a_failed_first_read_refuses_activation_and_leaves_torque_off(
     assert servos.registers("torque_enable") == ON
 
 
-def test_deactivated_the_arm_is_limp(active: Callable[..., Any], servos: Any) -> None:
+def test_deactivated_the_arm_is_limp_and_read_and_active_again_it_stays_where_it_is(
+    active: Callable[..., Any], servos: Any
+) -> None:
     node = active()
+    node.move(servos.rad() + 0.2, 0.5)
     node.switch(deactivate_controllers=["joint_trajectory_controller"])
     assert node.set_component("inactive")
     assert servos.registers("torque_enable") == OFF
-    node.positions()  # still read
+    start = servos.rad()
+    np.testing.assert_allclose(node.positions(), start, atol=2 * STEP_RAD)
+    for servo_id in range(1, 7):
+        servos.bus.set(servo_id, "goal_position", 3000)
+    assert node.set_component("active")
+    assert servos.registers("torque_enable") == ON
+    node.switch(activate_controllers=["joint_trajectory_controller"])
+    for _ in range(20):
+        np.testing.assert_allclose(node.positions(), start, atol=3 * STEP_RAD)
+    node.move(start + 0.1, 0.5)
+    np.testing.assert_allclose(servos.rad(), start + 0.1, atol=0.03)
 
 
 def test_torque_stays_where_the_description_says_so(active: Callable[..., Any], servos: Any) -> None:

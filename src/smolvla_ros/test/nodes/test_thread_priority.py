@@ -1,0 +1,17 @@
+"""The executor asks for its priority, and says so once where it does not get it."""
+
+from __future__ import annotations
+
+import os
+
+from played_arm import Arm
+
+
+def test_every_thread_of_the_executor_has_the_priority_or_the_log_says_once_why_not(graph) -> None:
+    child = graph.start("executor", thread_priority=3)
+    arm = Arm(graph)
+    graph.wait(lambda: arm.states)
+    threads = [int(thread) for thread in os.listdir(f"/proc/{child.pid}/task")]
+    found = {(os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority) for thread in threads}
+    refusals = graph.log("executor").count("thread_priority: expected a user who may run threads under SCHED_FIFO at 3")
+    assert (found, refusals) in (({(os.SCHED_FIFO, 3)}, 0), ({(os.SCHED_OTHER, 0)}, 1))

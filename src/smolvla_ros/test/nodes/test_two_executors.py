@@ -1,0 +1,47 @@
+"""Two executors on one controller, in processes of their own."""
+
+from __future__ import annotations
+
+import signal
+
+from played_arm import Arm
+
+from smolvla_msgs.msg import ExecutorState
+
+TOPIC = "/joint_trajectory_controller/joint_trajectory"
+
+
+def test_a_second_executor_is_told_of_and_takes_no_task_and_the_first_goes_on_once_it_is_dead(graph) -> None:
+    graph.start("executor", fault_time_limit=60.0)
+    arm = Arm(graph)
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    graph.start("executor", second=True)
+    state = graph.wait(lambda: next((s for s in arm.states if s.reason.startswith("two masters")), None))
+    assert state.mode == ExecutorState.MODE_FAULT
+    assert state.reason == "two masters: expected nobody else to send trajectories, found /executor_2: stop one"
+    graph.wait(lambda: "the arm holds: two masters" in graph.log("executor"))
+    count = len(arm.trajectories)
+    # both have the action under one name, so both are asked
+    handle, _ = arm.give("another task")
+    assert not handle.accepted
+    graph.wait(lambda: "found /executor_2" in graph.log("executor").split("run_task:")[-1])
+    graph.wait(lambda: f"nobody else to send trajectories to {TOPIC}, found /executor\n" in graph.log("executor_2"))
+    graph.wait(lambda: int(arm.diagnosed("goals_refused") or 0) == 1)
+    assert len(arm.trajectories) == count
+    graph.stop("executor_2", signal.SIGKILL)
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+
+
+def test_an_executor_that_was_killed_is_no_rival_of_the_one_in_its_place(graph) -> None:
+    graph.start("executor")
+    arm = Arm(graph)
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+    graph.stop("executor", signal.SIGKILL)
+    arm.states.clear()
+    graph.start("executor")
+    graph.wait(lambda: arm.states)
+    handle, _ = arm.give()
+    assert handle.accepted
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
