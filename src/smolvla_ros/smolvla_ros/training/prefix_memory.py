@@ -41,7 +41,8 @@ def read_prefix(
         prefix = flow.embed_prefix(inputs, image_tokens)
         positions = prefix.valid.cumsum(dim=1) - 1
         cache, hidden = language.run(prefix.embeddings, positions, block_mask(prefix.valid, prefix.block))
-        return ReadPrefix(flow.expert.remember(cache, prefix.valid), hidden, prefix.valid)
+        memory = flow.expert.remember(cache, prefix.valid, flow.state_of_expert(inputs))
+        return ReadPrefix(memory, hidden, prefix.valid)
     with torch.no_grad():
         parts = frozen.embed_context(inputs, image_tokens)
         valid = torch.cat([part[1] for part in parts], dim=1)
@@ -51,6 +52,9 @@ def read_prefix(
             valid, rows = valid[:, keep], rows[:, keep]
         everyone = valid[:, None, :].expand(-1, rows.shape[1], -1)
         context, context_hidden = frozen.backbone.text_model.run(rows, valid.cumsum(dim=1) - 1, everyone)
+    if not flow.config.state_to_prefix:
+        memory = flow.expert.remember(context, valid, flow.state_of_expert(inputs))
+        return ReadPrefix(memory, context_hidden, valid)
     state = flow.state_proj(inputs.state)[:, None]
     with_state = torch.cat([valid, torch.ones_like(valid[:, :1])], dim=1)
     own, state_hidden = language.run(state, valid.sum(dim=1, keepdim=True), with_state[:, None], context)
