@@ -55,6 +55,6 @@ class _Product(torch.autograd.Function):
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (..., in) with weight (out, in), whose strides may be any."""
+    """Of x (..., in) and weight (out, in), whose strides may be any."""
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out

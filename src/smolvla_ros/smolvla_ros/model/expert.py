@@ -27,7 +27,7 @@ class Memory:
 
     layers: keys and values (batch, key-value heads, rows, head_dim) for each expert layer, projected where it crosses;
     with one row more, the state's, in a self-attention layer of an expert that reads the state.
-    own_angles: of the actions among all rows; crossing_angles: of the actions counted from 0, or from 1 after the state.
+    own_angles: of the actions among all rows; crossing_angles: of the actions counted from 0, after the state from 1.
     sees_prefix: (batch, chunk, rows) bool, None where every row is seen; sees_all: (batch or 1, chunk, rows + chunk),
     the state's row among them.
     """
