@@ -12,6 +12,7 @@ from smolvla_ros.engines.training import TrainingLayers
 from smolvla_ros.model.inputs import model_actions, model_inputs
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.training.draws import Draws, learned_rows
+from smolvla_ros.training.feature_cache import cached_inputs
 from smolvla_ros.training.prefix_memory import read_prefix, several
 
 WEIGHT = "weight"
@@ -46,7 +47,9 @@ class Objective(nn.Module):
         frozen = self._layers.forward_alone if self._frozen else None
         actions, count, chunk = model_actions(batch, config), draws.time.shape[1], config.chunk_size
         regression = config.objective == "regression"
-        prefix = read_prefix(flow, model_inputs(batch, config), frozen)
+        known = cached_inputs(batch, config, flow.backbone.text_model.embed_tokens.weight.dtype)
+        inputs, image_tokens = known or (model_inputs(batch, config), None)
+        prefix = read_prefix(flow, inputs, frozen, image_tokens)
         learned = learned_rows(batch, draws.delay, chunk)
         if regression:
             error = flow.error(prefix.memory, actions, draws.noise[:, 0], draws.time)
