@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smolvla_ros.commands.run import NodeDied, give_task, say
+from smolvla_ros.policies.registry import SCRIPTED
 from smolvla_ros.runtime.failures import Failure, failure_of, failure_sheet
 from smolvla_ros.runtime.graph import ArgumentError, parse_arguments
 from smolvla_ros.runtime.recording import Recording, TaskOutcome
@@ -119,7 +120,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def evaluate(options: argparse.Namespace) -> int:
     arguments = parse_arguments([*options.arguments, "hardware_type:=mujoco"])
-    _check(options)
+    _check(options, arguments["policy"])
     if options.task in LIBERO_SUITES:
         return _libero(arguments, options)
     if options.time_limit is None:
@@ -196,13 +197,17 @@ def _process_stage(arguments: dict[str, str], options: argparse.Namespace) -> It
         rehearsal.close()
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, policy: str) -> None:
     if options.episodes < 1:
         raise ArgumentError(f"--episodes: expected at least 1, found {options.episodes}")
     if options.time_limit is not None and options.time_limit <= 0:
         raise ArgumentError(f"--time-limit: expected more than 0 s, found {options.time_limit:g}")
     if options.latency < 0:
         raise ArgumentError(f"--latency: expected 0 s or more, found {options.latency:g}")
+    if options.task in LIBERO_SUITES and (options.words or options.in_process):
+        raise ArgumentError(f"--task {options.task}: expected neither --words nor --in-process, found one of them")
+    if options.task in LIBERO_SUITES and policy == SCRIPTED:
+        raise ArgumentError(f"--task {options.task}: expected policy:=CHECKPOINT, one trained on LIBERO, found none")
     if options.rephrased and options.task != TASKS[0]:
         raise ArgumentError(f"--rephrased: expected --task {TASKS[0]}, found {options.task}")
 

@@ -1,4 +1,4 @@
-"""SmolVLA on LIBERO's arm: pictures, state and words in, the next actions out, as LeRobot's evaluation asks for them."""
+"""SmolVLA on LIBERO's arm: pictures, state and words in, the next actions out, as LeRobot's evaluation asks."""
 
 from __future__ import annotations
 
