@@ -32,6 +32,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
     from smolvla_ros.runtime.errors import OperatorError, ReportMissing, RosMissing, SessionError
     from smolvla_ros.runtime.graph import ArgumentError
     from smolvla_ros.runtime.processes import NodeStartError
+    from smolvla_ros.simulation.libero import LiberoError
     from smolvla_ros.training.errors import TrainingError
 
     return (
@@ -39,6 +40,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
         BagError,
         DatasetError,
         DescriptionError,
+        LiberoError,
         NodeStartError,
         OperatorError,
         ReportMissing,

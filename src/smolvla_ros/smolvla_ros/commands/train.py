@@ -63,6 +63,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--rename", action="append", default=[], metavar="DATASET=POLICY", help="a camera's feature")
     parser.add_argument("--embodiment", default="", help="the robot's file, to be saved with each checkpoint")
     parser.add_argument("--device", default="cpu", help="cpu, cuda")
+    parser.add_argument(
+        "--cache-features",
+        default="",
+        metavar="FOLDER",
+        help="find the frozen vision encoder's image tokens once for each frame, and keep them there",
+    )
     parser.add_argument("--wandb", default="", metavar="PROJECT", help="curves to Weights & Biases too")
     settings = parser.add_argument_group("settings")
     for field in dataclasses.fields(TrainingSettings):
@@ -99,6 +105,7 @@ def train(options: argparse.Namespace) -> int:
             embodiment=options.embodiment,
             device=options.device,
             wandb_project=options.wandb,
+            feature_cache=str(Path(options.cache_features).expanduser().resolve()) if options.cache_features else "",
             settings={**training, **given},
         )
         RunFolder(options.output).require_new()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.data.feature_statistics import Statistics, vector_statistics
+from smolvla_ros.data.feature_statistics import Statistics, vector_moments
 
 GRIPPER = "range_0_100"
 FASTEST = {"degrees": 600.0, "range_m100_100": 600.0, "radians": 10.5, "range_0_100": 800.0}
@@ -131,8 +131,8 @@ def frozen_spans(pictures: Iterable[np.ndarray], speeds: np.ndarray, fps: int, m
 
 
 def statistics_messages(stored: Statistics, values: np.ndarray) -> list[str]:
-    """Where stored statistics are not those of values (frames, ...). Quantiles are compared where they are."""
-    expected = vector_statistics(values)
+    """Where stored statistics are not those of values (frames, ...). Quantiles are not looked at."""
+    expected = vector_moments(values)
     scale = np.maximum(expected["max"] - expected["min"], 1e-6)
     found = []
     for name in ("min", "max", "mean", "std", "count"):

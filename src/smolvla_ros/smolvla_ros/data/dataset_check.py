@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -29,20 +29,24 @@ from smolvla_ros.data.video_slices import frames_held
 
 def check(dataset: Dataset, pictures: bool = True) -> Iterator[Finding]:
     """Findings, one by one. pictures: look at the videos' pictures too, to find frozen cameras."""
+    speeds, units = joint_speeds(dataset), _units(dataset)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = [pool.submit(_look, dataset, episode, pictures) for episode in dataset.episodes]
+        looked = [
+            pool.submit(_look, dataset, episode, speeds[episode.start : episode.end - 1], pictures)
+            for episode in dataset.episodes
+        ]
         for episode, look in zip(dataset.episodes, looked, strict=True):
             rows = slice(episode.start, episode.end)
             columns = {name: values[rows] for name, values in dataset.columns.items()}
             for feature, message in frame_findings(columns, dataset.info.fps, TOLERANCE_S):
                 yield Finding("frames", feature, message, episode.index)
-            yield from _jumps(dataset, episode)
+            yield from _jumps(dataset, episode, units)
             yield from _statistics(dataset, episode)
             for camera, found in look.result().items():
                 if isinstance(found, Finding):
                     yield found
                 else:
-                    yield from _frozen(dataset, episode, camera, found)
+                    yield from _frozen(dataset, episode, speeds[episode.start : episode.end - 1], camera, found)
     for name in (STATE, ACTION):
         if name in dataset.columns and len(dataset):
             for message in unit_messages(dataset.column(name), dataset.info.features[name].units):
@@ -50,34 +54,42 @@ def check(dataset: Dataset, pictures: bool = True) -> Iterator[Finding]:
     yield from _whole_statistics(dataset)
 
 
-def _look(dataset: Dataset, episode: Episode, pictures: bool) -> dict[str, Finding | list[tuple[int, int]]]:
+def _look(
+    dataset: Dataset, episode: Episode, speeds: np.ndarray, pictures: bool
+) -> dict[str, Finding | list[tuple[int, int]]]:
     """Of each camera what its video lacks, or the frames between which it may stand still while the arm moves."""
     found: dict[str, Finding | list[tuple[int, int]]] = {}
-    fps, speeds = dataset.info.fps, joint_speeds(dataset, episode)
+    fps = dataset.info.fps
     for camera, video in episode.videos.items():
         try:
-            held = frames_held(video, fps)
-            if held < episode.length:
-                message = f"expected {episode.length} pictures, found {held}"
-                found[camera] = Finding("frames", camera, message, episode.index, held)
-            elif pictures:
-                found[camera] = still_stretches(video, fps, speeds)
+            held, stretches = still_stretches(video, fps, speeds) if pictures else (frames_held(video, fps), [])
         except DatasetError as error:
             found[camera] = Finding("frames", camera, str(error), episode.index, 0)
+            continue
+        found[camera] = stretches
+        if held < episode.length:
+            message = f"expected {episode.length} pictures, found {held}"
+            found[camera] = Finding("frames", camera, message, episode.index, held)
     if pictures:
         found |= {camera: [(0, episode.length - 1)] for camera in dataset.info.embedded}
     return found
 
 
-def _jumps(dataset: Dataset, episode: Episode) -> Iterator[Finding]:
-    for name in (STATE, ACTION):
-        if name in dataset.columns and dataset.column(name).ndim == 2:
-            units = speed_units(dataset.column(name), dataset.info.features[name].units)
-            values = dataset.column(name)[episode.start : episode.end]
-            for row, component, speed in jumps(values, units, dataset.info.fps)[:1]:
-                joint = (*dataset.info.features[name].component_names, *map(str, range(len(units))))[component]
-                message = f"{joint} moves at {speed:.0f} {units[component]} a second to frame {row}"
-                yield Finding("jump", name, message, episode.index, row)
+def _units(dataset: Dataset) -> dict[str, list[str]]:
+    """Of the vectors whose speed is looked at, each component's."""
+    vectors = [name for name in (STATE, ACTION) if name in dataset.columns and dataset.column(name).ndim == 2]
+    return {
+        name: speed_units(dataset.column(name), dataset.info.features[name].units) for name in vectors if len(dataset)
+    }
+
+
+def _jumps(dataset: Dataset, episode: Episode, units: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    for name, named in units.items():
+        values = dataset.column(name)[episode.start : episode.end]
+        for row, component, speed in jumps(values, named, dataset.info.fps)[:1]:
+            joint = (*dataset.info.features[name].component_names, *map(str, range(len(named))))[component]
+            message = f"{joint} moves at {speed:.0f} {named[component]} a second to frame {row}"
+            yield Finding("jump", name, message, episode.index, row)
 
 
 def _statistics(dataset: Dataset, episode: Episode) -> Iterator[Finding]:
@@ -102,9 +114,10 @@ def _whole_statistics(dataset: Dataset) -> Iterator[Finding]:
                 yield Finding("statistics", name, message)
 
 
-def _frozen(dataset: Dataset, episode: Episode, camera: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Finding]:
+def _frozen(
+    dataset: Dataset, episode: Episode, speeds: np.ndarray, camera: str, stretches: Sequence[tuple[int, int]]
+) -> Iterator[Finding]:
     """stretches: first and last frames between which to look at every picture."""
-    speeds = joint_speeds(dataset, episode)
     for start, end in stretches:
         rows = range(episode.start + start, episode.start + end + 1)
         pictures = (dataset.image(camera, row)[::PIXEL_STEP, ::PIXEL_STEP] for row in rows)

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from smolvla_ros.data.video_slices import VideoSlice, opened, packets
 
+def places_at_intervals(keys: Sequence[int], frames: int, every: int) -> list[int] | None:
+    """Places of some of the ascending key frames' numbers, the first and the last among them, at most `every` apart.
 
-def key_frames(video: VideoSlice, fps: int, every: int, step: int) -> list[tuple[int, np.ndarray]] | None:
-    """(frame, grey levels (height / step, width / step) uint8) of the first, the last key frame and some between.
-
-    At most `every` frames lie between two of them; None where key frames are too far apart for that.
+    None where they are too far apart for that in a video of `frames`.
     """
-    with opened(video.path) as container:
-        context = container.streams.video[0].codec_context
-        context.thread_count = 1
-        context.options = {"skip_loop_filter": "all"}  # smooths what is not looked at this closely
-        keys = [(number, packet) for packet, number in packets(container, video, fps) if packet.is_keyframe]
-        numbers = [number for number, _ in keys]
-        if not keys or numbers[0] or max(np.diff([*numbers, video.frames])) > every:
-            return None
-        chosen = _at_intervals(numbers, every)
-        found = [_grey(frame, step) for frame in _decoded(context, [keys[place][1] for place in chosen])]
-    if len(found) != len(chosen):
+    if not keys or keys[0] or max(np.diff([*keys, frames])) > every:
         return None
-    return [(numbers[place], picture) for place, picture in zip(chosen, found, strict=True)]
-
-
-def _at_intervals(numbers: list[int], every: int) -> list[int]:
-    """Places of some of the ascending numbers, the first and the last among them, at most `every` apart."""
     chosen = [0]
-    for place in range(1, len(numbers)):
-        last = place + 1 == len(numbers)
-        if last or numbers[place + 1] - numbers[chosen[-1]] > every:
+    for place in range(1, len(keys)):
+        last = place + 1 == len(keys)
+        if last or keys[place + 1] - keys[chosen[-1]] > every:
             chosen.append(place)
     return chosen
 
 
-def _decoded(context: Any, chosen: list[Any]) -> Iterator[Any]:
-    for packet in [*chosen, None]:
+def key_pictures(container: Any, packets: Sequence[Any], step: int) -> list[np.ndarray] | None:
+    """Grey levels (height / step, width / step) uint8 of key frames; None where not all of them can be decoded."""
+    context = container.streams.video[0].codec_context
+    context.thread_count = 1
+    context.options = {"skip_loop_filter": "all"}  # smooths what is not looked at this closely
+    found = [_grey(frame, step) for frame in _decoded(context, packets)]
+    return found if len(found) == len(packets) else None
+
+
+def _decoded(context: Any, packets: Sequence[Any]) -> Iterator[Any]:
+    for packet in [*packets, None]:
         yield from context.decode(packet)
 
 

@@ -100,11 +100,12 @@ def packets(container: Any, part: VideoSlice, fps: int) -> Iterator[tuple[Any, i
     """Packets of the part in the order of the file, each with the number of its frame within the part."""
     stream = container.streams.video[0]
     base, first, found = stream.time_base, round(part.start_s * fps), 0
+    frames_a_tick = float(base * fps)
     container.seek(max(0, round(part.start_s / base) - 1), stream=stream, backward=True, any_frame=False)
     for packet in container.demux(stream):
         if packet.pts is None or packet.dts is None:
             continue
-        number = round(packet.pts * base * fps) - first
+        number = round(packet.pts * frames_a_tick) - first
         if 0 <= number < part.frames:
             yield packet, number
             found += 1

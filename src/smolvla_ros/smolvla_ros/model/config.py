@@ -17,7 +17,7 @@ STATE, ACTION = "observation.state", "action"
 DEFAULT_BACKBONE = "HuggingFaceTB/SmolVLM2-500M-Video-Instruct"
 EXPERT_MLP_MULTIPLE = 256
 OBJECTIVES = ("flow_matching", "regression")
-OWN_FIELDS = ("objective", "rtc_training_max_delay")
+OWN_FIELDS = ("objective", "rtc_training_max_delay", "causal_action_attention_mask", "state_to_prefix")
 
 Section = TypeVar("Section")
 
@@ -123,8 +123,10 @@ class Feature:
 class SmolVLAConfig:
     """The fields of config.json that shape the model or its inputs. `raw` is the whole file, written back on saving.
 
-    Two are this project's own: objective, what the expert is trained for, and rtc_training_max_delay, the most clean
-    rows that it was trained to continue (0: none). LeRobot refuses a file with them, so they stand there only if used.
+    Some are this project's own. objective: what the expert is trained for. rtc_training_max_delay: the most clean rows
+    that it was trained to continue (0: none). Two more of the paper's ablations, named as in its authors' code:
+    causal_action_attention_mask, whether an action sees earlier ones alone; state_to_prefix, whether the language model
+    or the expert reads the state. LeRobot refuses a file with any of them, so they stand there only if used.
     """
 
     input_features: tuple[Feature, ...] = ()
@@ -152,6 +154,8 @@ class SmolVLAConfig:
     max_period: float = 4.0
     objective: str = "flow_matching"
     rtc_training_max_delay: int = 0
+    causal_action_attention_mask: bool = True
+    state_to_prefix: bool = True
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod

@@ -69,7 +69,7 @@ class FlowMatching(nn.Module):
         text_width = backbone.text.hidden_size
         self.vlm_with_expert = BackboneAndExpert(config, backbone)
         width = self.expert.width
-        self.state_proj = Linear(config.max_state_dim, text_width)
+        self.state_proj = Linear(config.max_state_dim, text_width if config.state_to_prefix else width)
         self.action_in_proj = Linear(config.max_action_dim, width)
         self.action_time_mlp_in = Linear(2 * width, width)
         self.action_time_mlp_out = Linear(width, width)
@@ -135,7 +135,9 @@ class FlowMatching(nn.Module):
         return parts
 
     def embed_prefix(self, inputs: ModelInputs, image_tokens: Sequence[Tensor | None] | None = None) -> Prefix:
-        """Context and state, without the rows that are padding in every sample."""
+        """Context and state, if it is read here, without the rows that are padding in every sample."""
+        if not self.config.state_to_prefix:
+            return join(self.embed_context(inputs, image_tokens), None)
         state = self.state_proj(inputs.state)[:, None]
         always = torch.ones(len(state), 1, dtype=torch.bool, device=state.device)
         return join(self.embed_context(inputs, image_tokens), (state, always))
@@ -148,7 +150,11 @@ class FlowMatching(nn.Module):
         prefix = self.embed_prefix(inputs, image_tokens)
         positions = prefix.valid.cumsum(dim=1) - 1
         cache = self.backbone.text_model(prefix.embeddings, positions, block_mask(prefix.valid, prefix.block))
-        return self.expert.remember(cache, prefix.valid)
+        return self.expert.remember(cache, prefix.valid, self.state_of_expert(inputs))
+
+    def state_of_expert(self, inputs: ModelInputs) -> Tensor | None:
+        """The state as the expert reads it (batch, 1, expert width); None where the language model does."""
+        return None if self.config.state_to_prefix else self.state_proj(inputs.state)[:, None]
 
     # Denoising
 

@@ -8,7 +8,7 @@ for training `action` (B, chunk, D) normalised and `action_is_pad` (B, chunk) bo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,14 +51,13 @@ def model_inputs(batch: Mapping[str, Tensor], config: SmolVLAConfig) -> ModelInp
         valid.append(torch.ones(len(image), dtype=torch.bool, device=image.device) if mask is None else mask.bool())
     if not images:
         raise ValueError(f"images: expected at least one of {', '.join(config.camera_features)}, found none")
+    return replace(inputs_without_images(batch, config), images=tuple(images), image_valid=tuple(valid))
+
+
+def inputs_without_images(batch: Mapping[str, Tensor], config: SmolVLAConfig) -> ModelInputs:
+    """State and instruction. Raises ValueError where the state is wider than the model's."""
     state = batch[STATE][:, -1] if batch[STATE].ndim == 3 else batch[STATE]
-    return ModelInputs(
-        tuple(images),
-        tuple(valid),
-        batch[TOKENS],
-        batch[TOKEN_MASK].bool(),
-        _padded(state, config.max_state_dim, STATE),
-    )
+    return ModelInputs((), (), batch[TOKENS], batch[TOKEN_MASK].bool(), _padded(state, config.max_state_dim, STATE))
 
 
 def joined(inputs: Sequence[ModelInputs]) -> ModelInputs:

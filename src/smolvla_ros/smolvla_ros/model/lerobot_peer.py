@@ -1,7 +1,7 @@
 """LeRobot's own SmolVLA on one checkpoint and one observation. Run by the python of an environment with lerobot 0.6.1.
 
     python lerobot_peer.py CHECKPOINT INPUT.npz OUTPUT.npz [--repeat N] [--threads N] [--save FOLDER] [--file-types]
-                           [--bfloat16 NAMES.txt]
+                           [--bfloat16 NAMES.txt] [--adapter FOLDER]
 
 INPUT holds `images.<feature>` ([B,] 3, H, W) float32, `state` ([B,] D) in the robot's units, `noise` (B, chunk,
 max_action_dim) and the text or texts `instruction`; where some lack a camera `masks.<feature>` (B,) bool; for real-time
@@ -81,6 +81,15 @@ def load(folder: Path) -> tuple[Any, Any, Any, float]:
     return policy, pre, post, seconds
 
 
+def with_adapter(policy: Any, adapter: Path) -> Any:
+    """As lerobot.policies.factory.make_policy does for a checkpoint with use_peft."""
+    try:
+        from peft import PeftModel
+    except ImportError:
+        sys.exit("peft: expected it beside lerobot, found none; pip install peft there")
+    return PeftModel.from_pretrained(policy, str(adapter)).eval()
+
+
 def peak_rss_bytes() -> int:
     """The most memory that this program has held. getrusage's would count what its parent held when it started it."""
     status = Path("/proc/self/status")
@@ -132,8 +141,11 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="where lerobot writes the checkpoint anew")
     parser.add_argument("--bfloat16", type=Path, help="names of tensors to cast before a second run, one a line")
     parser.add_argument("--file-types", action="store_true", help="weights in the file's types, as they were published")
+    parser.add_argument("--adapter", type=Path, help="a folder with PEFT's files, trained on CHECKPOINT")
     options = parser.parse_args()
     options.input, options.output = options.input.resolve(), options.output.resolve()
+    if options.adapter:
+        options.adapter = options.adapter.resolve()
 
     import numpy as np
     import torch
@@ -143,6 +155,8 @@ def main() -> None:
     policy, pre, post, load_s = load(options.checkpoint)
     if options.file_types:
         take_file_types(policy)
+    if options.adapter:
+        policy = with_adapter(policy, options.adapter)
     arrays = dict(np.load(options.input, allow_pickle=False))
     observation = {name: torch.from_numpy(value) for name, value in named(arrays, "images.").items()}
     observation["observation.state"] = torch.from_numpy(arrays["state"])

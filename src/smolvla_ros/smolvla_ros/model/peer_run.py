@@ -112,10 +112,12 @@ def run_peer(
     save: Path | None = None,
     bfloat16: Sequence[str] = (),
     file_types: bool = False,
+    adapter: Path | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of lerobot_peer.py. Raises PeerError.
 
     bfloat16: tensors to cast before a second run. file_types: run in the types of the file, whatever LeRobot builds.
+    adapter: a folder of low-rank changes to the checkpoint.
     """
     with tempfile.TemporaryDirectory() as work:
         source, target = Path(work, "input.npz"), Path(work, "output.npz")
@@ -124,6 +126,8 @@ def run_peer(
         command += ["--repeat", str(repeat), "--threads", str(threads)] + (["--save", str(save)] if save else [])
         if file_types:
             command.append("--file-types")
+        if adapter:
+            command += ["--adapter", str(adapter)]
         if bfloat16:
             names = Path(work, "bfloat16.txt")
             names.write_text("\n".join(bfloat16))

@@ -21,16 +21,17 @@ class Prefix:
     block: Tensor
 
 
-def join(context: Sequence[tuple[Tensor, Tensor]], state: tuple[Tensor, Tensor]) -> Prefix:
-    """(embeddings, valid) parts in order, the state last. Rows that are padding in every sample are cut out.
+def join(context: Sequence[tuple[Tensor, Tensor]], state: tuple[Tensor, Tensor] | None) -> Prefix:
+    """(embeddings, valid) parts in order, the state last if it is read. Rows that are all padding are cut out.
 
     Padding is never seen and takes no position, so cutting it changes nothing but the work.
     """
-    parts = [*context, state]
+    parts = [*context, state] if state else list(context)
     valid = torch.cat([part[1] for part in parts], dim=1)
     embeddings = torch.cat([part[0] for part in parts], dim=1)
     block = torch.full((valid.shape[1],), CONTEXT, device=valid.device)
-    block[-state[1].shape[1] :] = STATE
+    if state:
+        block[-state[1].shape[1] :] = STATE
     keep = valid.any(dim=0)
     if keep.all():
         return Prefix(embeddings, valid, block)

@@ -4,7 +4,9 @@
 
 Writes a random checkpoint and takes the same steps here and in LeRobot: same batch, noise and times, each side's own
 loss, clipping, optimiser and schedule. Once as LeRobot trains by default (expert and projections), once with the
-backbone. Ends with 1 where losses, first gradients or last weights differ by more than the tolerance.
+backbone. Then what was trained here, whole and as low-rank changes, is loaded by LeRobot, which needs peft for the
+latter, and gives a chunk. Ends with 1 where losses, first gradients, last weights or chunks differ by more than the
+tolerance.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from smolvla_ros.model.checkpoint import load_checkpoint, save_checkpoint
 from smolvla_ros.model.peer_run import PeerError
 from smolvla_ros.model.random_checkpoint import SIZES, random_checkpoint
 from smolvla_ros.training.peer_steps import Steps, random_batch, steps_here, steps_of_peer
-from smolvla_ros.training.settings import BACKBONE, EXPERT
+from smolvla_ros.training.settings import BACKBONE, EXPERT, LORA
+from smolvla_ros.training.trained_in_lerobot import compare_trained
 
 TOLERANCE = 1e-5
 SETTLED = 1e-6
@@ -101,10 +104,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 compare(options.peer, options.size, train, options.batch, options.steps, options.seed, Path(work))
                 for train in (EXPERT, BACKBONE)
             ]
+            chunks = [
+                compare_trained(
+                    options.peer, options.size, train, options.batch, options.steps, options.seed, Path(work)
+                )
+                for train in (EXPERT, LORA)
+            ]
         except PeerError as error:
             print(error, file=sys.stderr)
             return 2
-    equal = all(difference.equal(options.tolerance) for difference in found)
+    equal = all(difference.equal(options.tolerance) for difference in found) and max(chunks) <= options.tolerance
     print("equal" if equal else f"DIFFERENT: more than {options.tolerance:g}")
     return int(not equal)
 

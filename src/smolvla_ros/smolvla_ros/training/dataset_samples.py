@@ -24,6 +24,9 @@ class DatasetSamples:
     def __len__(self) -> int:
         return len(self._dataset)
 
+    def without_pictures(self) -> DatasetSamples:
+        return DatasetSamples(self._dataset, {}, self._chunk)
+
     def batch(self, indices: Sequence[int]) -> Arrays:
         dataset, rows = self._dataset, np.asarray(indices)
         actions, is_pad = dataset.chunks(rows.tolist(), self._chunk)

@@ -8,9 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from smolvla_ros.engines.training import TrainingLayers
 from smolvla_ros.model.inputs import model_actions, model_inputs
 from smolvla_ros.model.smolvla import SmolVLA
 from smolvla_ros.training.draws import Draws, learned_rows
+from smolvla_ros.training.feature_cache import cached_inputs
 from smolvla_ros.training.prefix_memory import read_prefix, several
 
 WEIGHT = "weight"
@@ -25,19 +27,29 @@ class Auxiliary(Protocol):
 
 
 class Objective(nn.Module):
-    """Policy, whose parameters are chosen already, and auxiliary."""
+    """Policy, whose parameters are chosen already and in place, and auxiliary.
 
-    def __init__(self, policy: SmolVLA, auxiliary: nn.Module | None = None) -> None:
+    layers: what computes, over the policy's own parameters; the policy itself where None.
+    """
+
+    def __init__(
+        self, policy: SmolVLA, auxiliary: nn.Module | None = None, layers: TrainingLayers | None = None
+    ) -> None:
         super().__init__()
         self.policy, self.auxiliary = policy, auxiliary
+        # in a tuple, so that no parameter is counted twice
+        self._layers = layers or TrainingLayers(policy.model, policy.model)
         self._frozen = not any(p.requires_grad for p in policy.model.vlm_with_expert.vlm.parameters())
 
     def forward(self, batch: Mapping[str, Tensor], draws: Draws) -> tuple[Tensor, Tensor]:
         """Sums over the batch: of the objective by weight (divide it by `elements`), and of auxiliary losses."""
-        config, flow = self.policy.config, self.policy.model
+        config, flow = self.policy.config, self._layers.learning
+        frozen = self._layers.forward_alone if self._frozen else None
         actions, count, chunk = model_actions(batch, config), draws.time.shape[1], config.chunk_size
         regression = config.objective == "regression"
-        prefix = read_prefix(flow, model_inputs(batch, config), self._frozen)
+        known = cached_inputs(batch, config, flow.backbone.text_model.embed_tokens.weight.dtype)
+        inputs, image_tokens = known or (model_inputs(batch, config), None)
+        prefix = read_prefix(flow, inputs, frozen, image_tokens)
         learned = learned_rows(batch, draws.delay, chunk)
         if regression:
             error = flow.error(prefix.memory, actions, draws.noise[:, 0], draws.time)

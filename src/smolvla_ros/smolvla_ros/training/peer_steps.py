@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from smolvla_ros.model.checkpoint import Checkpoint
+from smolvla_ros.model.inputs import model_inputs
 from smolvla_ros.model.peer_run import INSTRUCTION, run_in_peer
 from smolvla_ros.training.draws import Draws
+from smolvla_ros.training.feature_cache import FEATURES
 from smolvla_ros.training.preparation import Preparation
 from smolvla_ros.training.samples import ArraySamples
 from smolvla_ros.training.settings import TrainingSettings
@@ -51,8 +53,13 @@ def random_batch(checkpoint: Checkpoint, batch: int, steps: int, seed: int) -> d
     }
 
 
-def steps_here(checkpoint: Checkpoint, arrays: dict[str, Any], work: Path, **settings: Any) -> Steps:
-    """With LeRobot's settings but for those given. Changes the checkpoint's model."""
+def steps_here(
+    checkpoint: Checkpoint, arrays: dict[str, Any], work: Path, cached: bool = False, **settings: Any
+) -> Steps:
+    """With LeRobot's settings but for those given. Changes the checkpoint's model.
+
+    cached: with image tokens found before, as from a feature cache.
+    """
     steps, batch = arrays["time"].shape
     tasks = arrays["task"].tolist()
     told = TrainingSettings(steps=steps, batch_size=batch, **settings)
@@ -63,6 +70,12 @@ def steps_here(checkpoint: Checkpoint, arrays: dict[str, Any], work: Path, **set
     tensors = {name: torch.from_numpy(value) for name, value in given.items()}
     tensors["action_is_pad"] = torch.from_numpy(arrays["action_is_pad"])
     prepared = Preparation(checkpoint, torch.device(device))({**tensors, "task": tasks})
+    if cached:
+        flow, config = checkpoint.model.model, checkpoint.config
+        with torch.no_grad():
+            tokens = flow.embed_cameras(model_inputs(prepared, config))
+        found = {f"{FEATURES}{name}": rows for name, rows in zip(config.camera_features, tokens, strict=True)}
+        prepared = {name: value for name, value in prepared.items() if name not in images} | found
     losses, seconds = [], []
     gradients: dict[str, np.ndarray] = {}
 

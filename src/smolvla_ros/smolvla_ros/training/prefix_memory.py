@@ -28,24 +28,33 @@ class ReadPrefix:
 
 
 def read_prefix(
-    flow: FlowMatching, inputs: ModelInputs, frozen: bool, image_tokens: Sequence[Tensor | None] | None = None
+    flow: FlowMatching,
+    inputs: ModelInputs,
+    frozen: FlowMatching | None,
+    image_tokens: Sequence[Tensor | None] | None = None,
 ) -> ReadPrefix:
-    """frozen: nothing before the expert learns but state_proj. image_tokens: as FlowMatching.remember takes them."""
+    """frozen: what computes all that has no gradient, where nothing before the expert learns but state_proj; it has the
+    flow's own parameters. None where more learns. image_tokens: as FlowMatching.remember takes them.
+    """
     language = flow.backbone.text_model
-    if not frozen:
+    if frozen is None:
         prefix = flow.embed_prefix(inputs, image_tokens)
         positions = prefix.valid.cumsum(dim=1) - 1
         cache, hidden = language.run(prefix.embeddings, positions, block_mask(prefix.valid, prefix.block))
-        return ReadPrefix(flow.expert.remember(cache, prefix.valid), hidden, prefix.valid)
+        memory = flow.expert.remember(cache, prefix.valid, flow.state_of_expert(inputs))
+        return ReadPrefix(memory, hidden, prefix.valid)
     with torch.no_grad():
-        parts = flow.embed_context(inputs, image_tokens)
+        parts = frozen.embed_context(inputs, image_tokens)
         valid = torch.cat([part[1] for part in parts], dim=1)
         rows = torch.cat([part[0] for part in parts], dim=1)
         keep = valid.any(dim=0)
         if not keep.all():
             valid, rows = valid[:, keep], rows[:, keep]
         everyone = valid[:, None, :].expand(-1, rows.shape[1], -1)
-        context, context_hidden = language.run(rows, valid.cumsum(dim=1) - 1, everyone)
+        context, context_hidden = frozen.backbone.text_model.run(rows, valid.cumsum(dim=1) - 1, everyone)
+    if not flow.config.state_to_prefix:
+        memory = flow.expert.remember(context, valid, flow.state_of_expert(inputs))
+        return ReadPrefix(memory, context_hidden, valid)
     state = flow.state_proj(inputs.state)[:, None]
     with_state = torch.cat([valid, torch.ones_like(valid[:, :1])], dim=1)
     own, state_hidden = language.run(state, valid.sum(dim=1, keepdim=True), with_state[:, None], context)

@@ -17,8 +17,9 @@ from smolvla_ros.model.json_file import read_json
 from smolvla_ros.training.beginning import camera_names, from_checkpoint, from_scratch
 from smolvla_ros.training.dataset_samples import DatasetSamples, split_episodes
 from smolvla_ros.training.errors import mismatch
+from smolvla_ros.training.feature_filling import cached_samples
 from smolvla_ros.training.run_folder import MODEL, RunFolder
-from smolvla_ros.training.samples import Subset
+from smolvla_ros.training.samples import Samples, Subset
 from smolvla_ros.training.settings import LORA, TrainingSettings, settings_from
 from smolvla_ros.training.trainer import Trainer
 
@@ -31,7 +32,7 @@ class Request:
     """policy: a checkpoint, or "" for one from scratch, of sizes `model`. change: fields of config.json.
 
     renames: the dataset's camera -> the checkpoint's. embodiment: the robot's file, "" for the one that the checkpoint
-    has. settings: those of TrainingSettings.
+    has. feature_cache: a folder for image tokens, "" to compute them in each step. settings: those of TrainingSettings.
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class Request:
     embodiment: str = ""
     device: str = "cpu"
     wandb_project: str = ""
+    feature_cache: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, output: Path) -> None:
@@ -84,7 +86,9 @@ def begin(request: Request, output: Path) -> Trainer:
         model = {**request.model, "policy": {**request.model.get("policy", {}), **request.change}}
         checkpoint = from_scratch(dataset, model, settings.seed, request.renames)
     cameras = camera_names(checkpoint, dataset, request.renames)
-    samples = DatasetSamples(dataset, cameras, checkpoint.config.chunk_size)
+    samples: Samples = DatasetSamples(dataset, cameras, checkpoint.config.chunk_size)
+    if request.feature_cache:
+        samples = cached_samples(checkpoint, dataset, cameras, settings, Path(request.feature_cache), request.device)
     rows, held_out = split_episodes(dataset, settings.validation_share, settings.seed)
     embodiment = Path(request.embodiment) if request.embodiment else None
     if embodiment is None and checkpoint.path and (checkpoint.path / EMBODIMENT_FILE).exists():

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from smolvla_ros.engines.training import training_layers
 from smolvla_ros.model.checkpoint import Checkpoint
 from smolvla_ros.model.weights import read_lm_head
 from smolvla_ros.training.average import Average
@@ -94,7 +95,9 @@ class Trainer:
         kept = checkpoint.weights if not embeddings.requires_grad else None
         self._lm_head = read_lm_head(kept) if kept else None
         self._place(checkpoint.model)
-        self._objective = Objective(checkpoint.model, auxiliary).to(self._processes.device)
+        policy = checkpoint.model.to(self._processes.device)
+        layers = None if settings.compile else training_layers(policy.model)
+        self._objective = Objective(policy, auxiliary, layers).to(self._processes.device)
         self._parameters = trained(self._objective)
         self.optimizer = torch.optim.AdamW(
             self._parameters.values(),

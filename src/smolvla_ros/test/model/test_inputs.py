@@ -37,6 +37,19 @@ def test_letterbox_does_not_average_what_it_skips() -> None:
     assert set(letterbox(stripes, 16).unique().tolist()) == {1.0}
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "side"), [(480, 640, 64), (480, 640, 128), (333, 777, 100), (640, 480, 96)]
+)
+def test_a_much_smaller_picture_is_torchs_bilinear_one(height: int, width: int, side: int) -> None:
+    images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    ratio = max(height, width) / side
+    size = (int(height / ratio), int(width / ratio))
+    expected = torch.nn.functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
+    boxed = letterbox(images, side)
+    torch.testing.assert_close(boxed[..., side - size[0] :, side - size[1] :], expected, rtol=0, atol=2e-5)
+    assert boxed.sum() == pytest.approx(expected.sum().item(), rel=1e-4)
+
+
 def test_frame_to_tensor_scales_and_moves_channels() -> None:
     frame = np.zeros((4, 6, 3), dtype=np.uint8)
     frame[1, 2] = (255, 51, 0)

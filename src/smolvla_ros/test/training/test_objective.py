@@ -8,6 +8,8 @@ import golden_twins as twins
 import numpy as np
 import pytest
 import torch
+from smolvla_ros.engines.packed_linear import has_onednn
+from smolvla_ros.engines.training import training_layers
 from smolvla_ros.training.draws import Draws, draw
 from smolvla_ros.training.objective import Objective
 from twin_policy import batch_of, policy_of, twin_named
@@ -93,3 +95,27 @@ def test_times_follow_the_papers_beta_distribution() -> None:
     assert time.max() <= 1.0
     assert time.mean().item() == pytest.approx(0.999 * beta.mean.item() + 0.001, abs=0.02)
     assert time.var().item() == pytest.approx(0.999**2 * beta.variance.item(), abs=0.01)
+
+
+def test_layers_for_training_compute_the_same_loss_and_gradients() -> None:
+    """Frozen parts in packed layers, linear layers that learn through oneDNN, against the model itself."""
+    twin = twin_named("batch_of_three")
+    for train in ("expert", "vision frozen", "all"):
+        found = []
+        for fast in (False, True):
+            policy, batch = policy_of(twin), batch_of(twin)
+            policy.requires_grad_(True)
+            if train == "expert":
+                policy.model.backbone.requires_grad_(False)
+            if train == "vision frozen":
+                policy.model.backbone.vision_model.requires_grad_(False)
+            layers = training_layers(policy.model) if fast else None
+            assert not fast or not has_onednn() or layers.learning is not policy.model
+            loss = mean_loss(Objective(policy, layers=layers), batch, one_draw(batch))
+            loss.backward()
+            found.append((loss.item(), {name: p.grad for name, p in policy.named_parameters() if p.grad is not None}))
+        (plain, expected), (fast_loss, gradients) = found
+        assert fast_loss == pytest.approx(plain, abs=1e-6)
+        assert gradients.keys() == expected.keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6, msg=f"{train}: {name}")

@@ -53,6 +53,29 @@ def test_a_resumed_run_ends_with_the_same_bits(make_trainer: MakeTrainer, extra:
         assert_same(*(load_file(run / "training_state" / file) for run in (whole, resumed)))
 
 
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"attention_mode": "self_attn"},
+        {"self_attn_every_n_layers": 0},
+        {"causal_action_attention_mask": False},
+        {"state_to_prefix": False},
+        {"objective": "regression"},
+        {"num_vlm_layers": 2, "expert_width_multiplier": 0.5},
+    ],
+)
+@pytest.mark.parametrize("train", ["expert", "all"])
+def test_each_of_the_papers_switches_learns_and_its_checkpoint_loads(
+    make_trainer: MakeTrainer, switch: dict[str, Any], train: str
+) -> None:
+    made = made_checkpoint(**switch)
+    run = make_trainer(given={"checkpoint": made}, steps=25, batch_size=10, train=train, log_every=5).run()
+    points = [json.loads(line) for line in (run.parents[1] / "metrics.jsonl").read_text().splitlines()]
+    assert points[-1]["loss"] < points[0]["loss"]
+    found = load_checkpoint(run / "pretrained_model").config
+    assert {name: getattr(found, name) for name in switch} == switch
+
+
 def test_pieces_of_a_batch_add_up_to_it(make_trainer: MakeTrainer) -> None:
     runs = [make_trainer(f"run{n}", accumulate=n, steps=2, epsilon=1e-3).run() for n in (1, 2, 4)]
     assert_same(weights(runs[0]), weights(runs[1]), 2e-6)
