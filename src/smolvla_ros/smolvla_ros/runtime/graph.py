@@ -114,10 +114,25 @@ def parse_arguments(words: Iterable[str]) -> dict[str, str]:
 
 
 def serial_port(arguments: Mapping[str, str], embodiment: Embodiment, run_folder: Path) -> str:
-    """Where the driver finds the bus: the device named, the embodiment's, or the simulated bus in `run_folder`."""
+    """Where the driver finds the bus: the device named, the embodiment's, or the simulated bus in `run_folder`.
+
+    Raises ArgumentError where a real arm's device, or a leader's, is not there: before anything has been started.
+    """
+    if arguments["leader_port"]:
+        _require_device("leader_port", arguments["leader_port"])
     if arguments["hardware_type"] in ("mujoco", "virtual"):
         return arguments["usb_port"] or str(run_folder / "servo_bus")
-    return arguments["usb_port"] or embodiment.bus.usb_port
+    port = arguments["usb_port"] or embodiment.bus.usb_port
+    if arguments["hardware_type"] == "real" and arguments["side"] != "policy":
+        _require_device("usb_port", port)
+    return port
+
+
+def _require_device(argument: str, path: str) -> None:
+    if not Path(path).exists():
+        there = ", ".join(sorted(str(port) for kind in ("ttyACM*", "ttyUSB*") for port in Path("/dev").glob(kind)))
+        found = f"there are: {there}" if there else "there is none: is the arm plugged in?"
+        raise ArgumentError(f"{argument}: no such device {path}; {found}")
 
 
 def graph(
