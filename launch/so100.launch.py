@@ -14,15 +14,12 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from ament_index_python.resources import get_resources
 from launch.actions import (
     DeclareLaunchArgument,
-    EmitEvent,
     ExecuteProcess,
-    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     TimerAction,
 )
 from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 from smolvla_ros.cameras.choice import chosen_cameras
@@ -52,6 +49,12 @@ DRIVER = LaunchArgument(
     ("auto", "ros2_control", "so100_driver"),
 )
 BUS_LOOK_S = 0.2
+STOP_TIMEOUT_S = "15"
+"""Before launch kills what it has interrupted: parking and letting go of an arm takes up to 5 s."""
+
+
+class PartFailed(RuntimeError):
+    """A part of the graph ended or did not come up. launch prints the message, stops the rest and ends with code 1."""
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -134,13 +137,13 @@ def node_actions(spec: NodeSpec, namespace: str) -> list[LaunchDescriptionEntity
         remappings=list(spec.remappings),
         arguments=list(spec.arguments),
         output="screen",
+        sigterm_timeout=STOP_TIMEOUT_S,
     )
 
     def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if context.is_shutdown or (not spec.lasting and event.returncode == 0):
             return []
-        reason = f"{spec.name} ended with code {event.returncode}: see its last lines above"
-        return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+        raise PartFailed(f"{spec.name} ended with code {event.returncode}: see its last lines above")
 
     return [node, RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended))]
 
@@ -152,8 +155,7 @@ def when_there(path: Path, actions: list[LaunchDescriptionEntity], deadline_s: f
         if path.exists():
             return actions
         if time.monotonic() > deadline_s:
-            reason = f"no servo bus at {path} within {SIMULATED_BUS_TIMEOUT_S:g} s"
-            return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+            raise PartFailed(f"no servo bus at {path} within {SIMULATED_BUS_TIMEOUT_S:g} s")
         return [when_there(path, actions, deadline_s)]
 
     return TimerAction(period=BUS_LOOK_S, actions=[OpaqueFunction(function=look)])

@@ -53,7 +53,8 @@ class Ros2Launch:
     def wait_for(self, words: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while words not in self.output:
-            assert time.monotonic() < deadline and self.child.poll() is None, f"no '{words}' in:\n{self.output}"
+            waiting = time.monotonic() < deadline and self.child.poll() is None
+            assert waiting, f"no '{words}' in:\n{self.output}"
             time.sleep(0.05)
 
     def finish(self) -> int:

@@ -44,7 +44,7 @@ class WhileItRuns(unittest.TestCase):
     def until(self, condition: Callable[[], Any], what: str) -> Any:
         deadline = time.monotonic() + PATIENCE_S
         while not (value := condition()):
-            self.assertLess(time.monotonic(), deadline, f"never: {what}; nodes: {self.node.get_node_names()}")
+            assert time.monotonic() < deadline, f"never: {what}; nodes: {self.node.get_node_names()}"
             rclpy.spin_once(self.node, timeout_sec=0.1)
         return value
 
@@ -64,7 +64,7 @@ class WhileItRuns(unittest.TestCase):
 
     def test_the_arm_tells_where_its_joints_are_under_their_prefix(self) -> None:
         state = self.heard(JointState, "joint_states")
-        self.assertEqual(sorted(state.name), sorted(f"left_{name}" for name in JOINTS))
+        assert sorted(state.name) == sorted(f"left_{name}" for name in JOINTS)
 
     def test_managed_nodes_are_active(self) -> None:
         for name in ("policy", "executor", "recorder"):
@@ -79,7 +79,7 @@ class WhileItRuns(unittest.TestCase):
                 return answer["state"] == "active"
 
             self.until(active, f"{name} active")
-        self.assertEqual(self.heard(ExecutorState, "executor/state").mode, ExecutorState.MODE_IDLE)
+        assert self.heard(ExecutorState, "executor/state").mode == ExecutorState.MODE_IDLE
 
 
 @launch_testing.post_shutdown_test()
