@@ -22,9 +22,9 @@ ROSDEP_KEYS = {
     "yaml": "python3-yaml",
 }
 READ = (".py", ".yaml", ".txt", ".cpp", ".hpp", ".xacro", ".msg", ".srv", ".action")
-PIP_NAMES = {"cv2": "opencv-python-headless"}
+PIP_NAMES = {"cv2": "opencv-python-headless", "rerun": "rerun-sdk"}
 # imported where somebody has installed them, or by the other interpreter of a comparison
-OPTIONAL = {"lerobot", "torchvision", "wandb"}
+OPTIONAL = {"lerobot", "rerun", "torchvision", "wandb"}
 # needed without being named in a source: what for
 UNNAMED = {
     "action_msgs": "what rosidl makes of actions",
@@ -33,6 +33,7 @@ UNNAMED = {
     "moveit_kinematics": "kdl_kinematics_plugin",
     "moveit_planners_ompl": "planning pipeline ompl",
     "parallel_gripper_controller": "parallel_gripper_action_controller/GripperActionController",
+    "moveit_ros_visualization": "rviz/moveit.rviz",
     "pybind11-dev": "find_package(pybind11)",
     "ros2action": "ros2 action send_goal",
     "ros2launch": "ros2 launch",
@@ -120,4 +121,5 @@ def test_a_plain_pip_install_brings_the_same_packages() -> None:
             values = ast.literal_eval(node.value)
             texts += values if isinstance(values, list) else [text for group in values.values() for text in group]
     wanted = {re.split(r"[<>=]", text)[0] for text in texts}
+    wanted -= {PIP_NAMES.get(name, name) for name in OPTIONAL}
     assert wanted == pip_list() | {"pillow", "pyyaml", "tqdm"}
