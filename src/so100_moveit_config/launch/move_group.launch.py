@@ -20,9 +20,15 @@ PACKAGE = "so100_moveit_config"
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    asked = context.launch_configurations
+    parameters = move_group_parameters(asked["embodiment"], asked["prefix"])
+    return [Node(package="moveit_ros_move_group", executable="move_group", output="screen", parameters=[parameters])]
+
+
+def move_group_parameters(embodiment: str, prefix: str) -> dict[str, Any]:
+    """Both may be empty: the SO-100's embodiment file, the embodiment's prefix."""
     xacro_file = Path(get_package_share_directory("so100_description")) / "urdf" / "so100.urdf.xacro"
-    asked = {name: context.launch_configurations[name] for name in ("embodiment", "prefix")}
-    mappings = {name: value for name, value in asked.items() if value}
+    mappings = {name: value for name, value in (("embodiment", embodiment), ("prefix", prefix)) if value}
     configs = (
         MoveItConfigsBuilder("so100", package_name=PACKAGE)
         .robot_description(file_path=str(xacro_file), mappings=mappings)
@@ -34,11 +40,11 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         .pilz_cartesian_limits(file_path="config/pilz_cartesian_limits.yaml")
         .to_moveit_configs()
     )
-    parameters = configs.to_dict()
+    parameters: dict[str, Any] = configs.to_dict()
     urdf = ElementTree.fromstring(parameters["robot_description"])
     shoulder = next(joint.get("name", "") for joint in urdf.findall("ros2_control/joint"))
     rename_joints(parameters, shoulder.removesuffix("shoulder_pan"))
-    return [Node(package="moveit_ros_move_group", executable="move_group", output="screen", parameters=[parameters])]
+    return parameters
 
 
 def rename_joints(parameters: dict[str, Any], prefix: str) -> None:
