@@ -51,6 +51,8 @@ class Terminal:
             text=True,
             bufsize=1,
             env={**os.environ, "ROS_DOMAIN_ID": str(domain)},
+            # a shell's background jobs are deaf to Ctrl-C, and so are their children
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self.output = ""
         self._reader = threading.Thread(target=self._read)

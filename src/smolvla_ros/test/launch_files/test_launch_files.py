@@ -14,7 +14,7 @@ from launch import LaunchContext
 
 REPOSITORY = Path(__file__).parents[4]
 MOVEIT = ["moveit.launch.py", "move_group.launch.py"] if find_spec("moveit_configs_utils") is None else []
-FILES = sorted(file for file in REPOSITORY.glob("**/launch/*.launch.py") if "build" not in file.parts)
+FILES = sorted([*REPOSITORY.glob("launch/*.launch.py"), *REPOSITORY.glob("src/*/launch/*.launch.py")])
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name not in MOVEIT], ids=lambda file: file.name)

@@ -19,6 +19,7 @@ def test_launch_testing_has_nothing_to_say(file: Path, ros_domain: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from launch_testing.launch_test import main; sys.exit(main())", str(file)],
         env={**os.environ, "ROS_DOMAIN_ID": str(ros_domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         capture_output=True,
         text=True,
         timeout=240,
