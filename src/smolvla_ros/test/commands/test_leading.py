@@ -20,7 +20,7 @@ from smolvla_ros.embodiment import DEFAULT_FILE
 
 from so100_hardware import VirtualBus
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 SMOLVLA = [sys.executable, "-m", "smolvla_ros.cli"]
 
 
