@@ -5,6 +5,7 @@ adds what only a ROS host has: robot_state_publisher, rviz2, ros2_control and us
 ends by itself or does not come up ends the launch, with the reason.
 """
 
+import json
 import os
 import tempfile
 import time
@@ -66,7 +67,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     usb_port = serial_port(arguments, embodiment, folder)
     description = robot_description(embodiment, arguments["hardware_type"], usb_port)
     ros2_control = with_ros2_control(context.launch_configurations["driver"], arguments["hardware_type"])
-    sources = chosen_cameras(arguments["cameras"], embodiment, arguments["hardware_type"])
+    wanted = arguments["cameras"] if arguments["side"] != "policy" else "none"
+    sources = chosen_cameras(wanted, embodiment, arguments["hardware_type"])
     cameras = camera_nodes(
         sources, arguments["embodiment"], arguments["use_sim_time"] == "true", usb_cam=is_installed("usb_cam")
     )
@@ -76,13 +78,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # first, so that a host without it is told before any other process is up
     actions: list[LaunchDescriptionEntity] = []
     if arguments["side"] != "policy":
-        publisher = Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            namespace=arguments["namespace"],
-            parameters=[{"robot_description": description}],
-        )
-        actions.append(publisher)
+        name = "robot_state_publisher"
+        publisher = NodeSpec(name, name, name, {"robot_description": description})
+        actions.extend(node_actions(publisher, arguments["namespace"]))
     simulated = arguments["hardware_type"] in ("mujoco", "virtual")
     behind_bus: list[LaunchDescriptionEntity] = []
     for spec in specs:
@@ -94,7 +92,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if arguments["use_rviz"] == "true":
         actions.append(Node(package="rviz2", executable="rviz2", arguments=["-d", rviz_file()]))
     if arguments["instruction"] and not arguments["leader_port"]:
-        goal = f"{{instruction: '{arguments['instruction']}'}}"
+        goal = json.dumps({"instruction": arguments["instruction"]})
         action = f"/{arguments['namespace']}/executor/run_task".replace("//", "/")
         actions.append(
             ExecuteProcess(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smolvla_ros.commands.leading import record_episodes
 from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments
+from smolvla_ros.runtime.prefixed_files import with_prefix
 from smolvla_ros.runtime.processes import NodeDeath, NodeProcesses, prepare_environment
 from smolvla_ros.runtime.progress import ProgressLine
 from smolvla_ros.runtime.recording import Recording, TaskOutcome
@@ -78,6 +79,9 @@ def run(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace, arguments: dict[str, str]) -> int:
     """The policy alone, for robots elsewhere, until Ctrl-C or its end."""
     prepare_environment(os.environ, over_network=True)
+    folder = options.output.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments["embodiment"] = with_prefix(arguments["embodiment"], arguments["prefix"], folder)
     (policy,) = graph(arguments, robot_description="", usb_port="")
     nodes = NodeProcesses(options.output / "logs", arguments["namespace"])
     nodes.start(replace(policy, parameters={**policy.parameters, "autostart": True}))

@@ -26,8 +26,8 @@ SMOLVLA = [sys.executable, "-m", "smolvla_ros.cli"]
 
 @pytest.fixture
 def filmed(tmp_path: Path) -> Path:
-    """An embodiment file whose cameras are small videos."""
-    raw = yaml.safe_load(DEFAULT_FILE.read_text())
+    """An embodiment file of the left of two arms, whose cameras are small videos."""
+    raw = {**yaml.safe_load(DEFAULT_FILE.read_text()), "prefix": "left_"}
     for camera in raw["cameras"]:
         path = tmp_path / f"{camera['name']}.avi"
         camera.update(width=64, height=48, device={"path": str(path)})

@@ -98,8 +98,8 @@ def test_the_scripted_policy_does_the_task_and_the_report_says_so(start, tmp_pat
     assert not [line for line in run.lines if "Traceback" in line]
 
 
-def test_the_task_is_done_by_the_simulators_clock_too(start, tmp_path: Path) -> None:
-    run = start(INSTRUCTION, "seed:=7", "use_sim_time:=true")
+def test_the_task_is_done_by_the_simulators_clock_and_under_a_prefix_too(start, tmp_path: Path) -> None:
+    run = start(INSTRUCTION, "seed:=7", "use_sim_time:=true", "prefix:=left_")
     assert run.finish() == 0, run.output
     (row,) = json.loads((tmp_path / "reports" / "demo.json").read_text())["rows"]
     assert row["task_done"] is True, run.output
