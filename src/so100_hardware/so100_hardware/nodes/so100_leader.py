@@ -25,7 +25,7 @@ from so100_hardware.workshop.eeprom import let_go
 from so100_hardware.workshop.servo_check import OtherArmError, check_offsets, check_servos
 from so100_hardware.workshop.teleoperation import LeaderFollower
 
-REPLY_TIMEOUT_S = 0.02
+REPLY_TIMEOUT_S, RETRIES = 0.02, 3
 AHEAD_CYCLES = 2.0
 """A goal is for so many cycles later: the follower is under way to it when the next one comes."""
 JOINT_STATE_TIMEOUT_S = 0.3
@@ -75,7 +75,7 @@ class So100Leader(Node):
 
     def _open(self) -> Bus:
         """Raises BusError and OtherArmError."""
-        bus = Bus(self._port, self._leader.baud_rate, reply_timeout_s=REPLY_TIMEOUT_S, retries=1)
+        bus = Bus(self._port, self._leader.baud_rate, reply_timeout_s=REPLY_TIMEOUT_S, retries=RETRIES)
         try:
             check_servos(bus, self._leader.servo_ids)
             check_offsets(bus, self._leader.joints)
