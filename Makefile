@@ -20,7 +20,7 @@ help: ## this list
 
 setup: $(VENV)/.setup ## environment with ROS 2 Jazzy's wheels, torch, MuJoCo, build tools
 
-$(VENV)/.setup: plain_host/requirements.txt plain_host/constraints.txt plain_host/setup.sh plain_host/fix_wheel_exports.py
+$(VENV)/.setup: plain_host/requirements.txt src/smolvla_ros/requirements.txt plain_host/constraints.txt plain_host/setup.sh plain_host/fix_wheel_exports.py
 	@PYTHON=$(PYTHON) plain_host/setup.sh $(VENV)
 	@touch $@
 

@@ -16,10 +16,10 @@ from launch import LaunchDescription
 def generate_launch_description() -> LaunchDescription:
     whole = Path(__file__).with_name("so100.launch.py")
     move_group = Path(get_package_share_directory("so100_moveit_config")) / "launch" / "move_group.launch.py"
-    embodiment = {"embodiment": LaunchConfiguration("embodiment")}
+    robot = {name: LaunchConfiguration(name) for name in ("embodiment", "prefix")}
     return LaunchDescription(
         [
             IncludeLaunchDescription(str(whole), launch_arguments={"driver": "ros2_control"}.items()),
-            IncludeLaunchDescription(str(move_group), launch_arguments=embodiment.items()),
+            IncludeLaunchDescription(str(move_group), launch_arguments=robot.items()),
         ]
     )

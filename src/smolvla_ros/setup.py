@@ -25,6 +25,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "av",
+        "huggingface_hub",
         "matplotlib",
         "mcap",
         "numpy",
@@ -53,6 +54,7 @@ setup(
         "console_scripts": [
             "smolvla = smolvla_ros.cli:main",
             "arbiter = smolvla_ros.nodes.arbiter:main",
+            "camera = smolvla_ros.nodes.camera:main",
             "executor = smolvla_ros.nodes.executor:main",
             "recorder = smolvla_ros.nodes.recorder:main",
             "policy = smolvla_ros.nodes.policy:main",

@@ -25,6 +25,7 @@ COMMANDS = (
 def operator_errors() -> tuple[type[Exception], ...]:
     """Error types whose message is meant for the operator."""
     from smolvla_ros.bags.errors import BagError
+    from smolvla_ros.cameras.device import CameraError
     from smolvla_ros.conversion.episode import StorageFull
     from smolvla_ros.data.errors import DatasetError
     from smolvla_ros.policies.registry import CONFIGURATION_ERRORS
@@ -38,6 +39,7 @@ def operator_errors() -> tuple[type[Exception], ...]:
     return (
         ArgumentError,
         BagError,
+        CameraError,
         DatasetError,
         DescriptionError,
         LiberoError,

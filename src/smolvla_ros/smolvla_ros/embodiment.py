@@ -8,7 +8,8 @@ Angles are in radians about the official URDF's zero, servo positions in ticks (
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import yaml
 from smolvla_ros.checked_section import EmbodimentError, Section
 
 TICKS_PER_TURN = 4096
+PIXEL_FORMATS = ("mjpeg", "yuyv")
+PREFIX = re.compile(r"[A-Za-z]\w*", re.ASCII)
 LEROBOT_UNITS = ("degrees", "range_m100_100", "range_0_100")
 DEFAULT_FILE = Path(__file__).parent / "config" / "so100.yaml"
 
@@ -61,10 +64,20 @@ class CameraMount:
 
 
 @dataclass(frozen=True)
+class CameraDevice:
+    """A real camera: its Linux device, how it sends images, camera_calibration's file of its lens, if there is one."""
+
+    path: str
+    pixel_format: str
+    calibration: Path | None
+
+
+@dataclass(frozen=True)
 class Camera:
     """One camera: where its images are published and what they are called in datasets and checkpoints.
 
     Without a mount nothing is said of where it stands: the URDF has no frame for it, the simulator cannot draw it.
+    Without a device no node of this project can open it: something else publishes its topic, or the simulator does.
     """
 
     name: str
@@ -75,6 +88,7 @@ class Camera:
     rate_hz: float
     frame_id: str
     mount: CameraMount | None = None
+    device: CameraDevice | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,11 @@ class Rates:
 
 @dataclass(frozen=True)
 class Embodiment:
-    """A robot. Arrays are in the order of `joints`."""
+    """A robot. Arrays are in the order of `joints`.
+
+    prefix: stands before the names of joints and frames on the wire, for one of two arms on one host. Datasets and
+    checkpoints know the joints without it.
+    """
 
     path: Path
     robot_type: str
@@ -112,10 +130,16 @@ class Embodiment:
     bus: ServoBus
     cameras: tuple[Camera, ...]
     rates: Rates
+    prefix: str = ""
 
     @cached_property
     def joint_names(self) -> tuple[str, ...]:
         return tuple(joint.name for joint in self.joints)
+
+    @cached_property
+    def wire_names(self) -> tuple[str, ...]:
+        """Of the joints in messages and in the URDF."""
+        return tuple(self.prefix + joint.name for joint in self.joints)
 
     @cached_property
     def lower_rad(self) -> np.ndarray:
@@ -136,12 +160,6 @@ class Embodiment:
     @cached_property
     def max_acceleration_rad_s2(self) -> np.ndarray:
         return np.array([joint.max_acceleration_rad_s2 for joint in self.joints])
-
-    def prefixed(self, prefix: str) -> Embodiment:
-        """The same robot with `prefix` before the names of its joints and frames, as the xacro argument puts it."""
-        joints = tuple(replace(joint, name=prefix + joint.name) for joint in self.joints)
-        cameras = tuple(replace(camera, frame_id=prefix + camera.frame_id) for camera in self.cameras)
-        return replace(self, joints=joints, cameras=cameras)
 
     def camera(self, name: str) -> Camera:
         """Raises EmbodimentError where there is none of that name."""
@@ -211,8 +229,22 @@ def _mount(section: Section) -> CameraMount:
     return mount
 
 
-def _camera(section: Section) -> Camera:
+def _device(section: Section) -> CameraDevice:
+    calibration = section.optional("calibration", section.text)
+    if calibration is not None and not Path(calibration).is_absolute():
+        raise section.error("calibration", "an absolute path, since this file is copied", calibration)
+    device = CameraDevice(
+        path=section.text("path"),
+        pixel_format=section.optional("pixel_format", partial(section.text, choices=PIXEL_FORMATS)) or PIXEL_FORMATS[0],
+        calibration=None if calibration is None else Path(calibration),
+    )
+    section.finish()
+    return device
+
+
+def _camera(section: Section, prefix: str) -> Camera:
     mount = section.optional("mount", section.section)
+    device = section.optional("device", section.section)
     camera = Camera(
         name=section.text("name"),
         topic=section.text("topic"),
@@ -220,14 +252,18 @@ def _camera(section: Section) -> Camera:
         width=section.integer("width", 16, 8192),
         height=section.integer("height", 16, 8192),
         rate_hz=section.number("rate_hz", above=0),
-        frame_id=section.text("frame_id"),
+        frame_id=prefix + section.text("frame_id"),
         mount=None if mount is None else _mount(mount),
+        device=None if device is None else _device(device),
     )
     section.finish()
     return camera
 
 
 def _embodiment(section: Section) -> Embodiment:
+    prefix = section.optional("prefix", section.text) or ""
+    if prefix and not PREFIX.fullmatch(prefix):
+        raise section.error("prefix", "letters, digits and _, a letter first", prefix)
     description, bus, rates = section.section("description"), section.section("bus"), section.section("rates")
     embodiment = Embodiment(
         path=section.file,
@@ -235,8 +271,9 @@ def _embodiment(section: Section) -> Embodiment:
         description=Description(package=description.text("package"), xacro=description.text("xacro")),
         joints=tuple(_joint(joint) for joint in section.sections("joints")),
         bus=ServoBus(baud_rate=bus.integer("baud_rate", 1200, 4_000_000), usb_port=bus.text("usb_port")),
-        cameras=tuple(_camera(camera) for camera in section.sections("cameras")),
+        cameras=tuple(_camera(camera, prefix) for camera in section.sections("cameras")),
         rates=Rates(control_hz=rates.number("control_hz", above=0), policy_hz=rates.number("policy_hz", above=0)),
+        prefix=prefix,
     )
     for part in (description, bus, rates, section):
         part.finish()

@@ -126,13 +126,28 @@ def test_a_camera_need_not_say_where_it_stands(tmp_path: Path, raw: dict) -> Non
     assert load_embodiment(written(tmp_path, raw)).camera("top").mount is None
 
 
-def test_a_prefix_renames_joints_and_frames_and_nothing_else() -> None:
-    robot = load_embodiment()
-    left = robot.prefixed("left_")
-    assert left.joint_names == tuple(f"left_{name}" for name in robot.joint_names)
+def test_a_prefix_renames_joints_and_frames_on_the_wire_and_nothing_else(tmp_path: Path, raw: dict) -> None:
+    robot, left = load_embodiment(), load_embodiment(written(tmp_path, {**raw, "prefix": "left_"}))
+    assert left.wire_names == tuple(f"left_{name}" for name in robot.joint_names)
+    assert (left.joint_names, robot.wire_names) == (robot.joint_names, robot.joint_names)
     assert [camera.frame_id for camera in left.cameras] == [f"left_{camera.frame_id}" for camera in robot.cameras]
     assert [camera.topic for camera in left.cameras] == [camera.topic for camera in robot.cameras]
-    assert np.array_equal(left.home_rad, robot.home_rad)
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ({}, "device.path: missing"),
+        ({"path": "/dev/video0", "pixel_format": "h264"}, "device.pixel_format: expected one of mjpeg, yuyv"),
+        ({"path": "/dev/video0", "calibration": "top.yaml"}, "device.calibration: expected an absolute path"),
+        ({"path": "/dev/video0", "gain": 3}, "device.gain: expected no such field"),
+    ],
+)
+def test_a_wrong_camera_device_is_told_by_its_field(tmp_path: Path, raw: dict, device: dict, told: str) -> None:
+    raw["cameras"][1]["device"] = device
+    with pytest.raises(EmbodimentError) as caught:
+        load_embodiment(written(tmp_path, raw))
+    assert f"cameras[wrist].{told}" in str(caught.value)
 
 
 def test_a_missing_field_is_named(tmp_path: Path, raw: dict) -> None:

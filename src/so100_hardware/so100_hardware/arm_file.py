@@ -81,6 +81,7 @@ class ArmFile:
     joints: tuple[ArmJoint, ...]
     usb_port: str
     baud_rate: int
+    prefix: str = ""  # before the joints' names in messages and in the URDF
 
     @property
     def servo_ids(self) -> dict[str, int]:
@@ -122,7 +123,8 @@ def load_arm_file(path: Path) -> ArmFile:
     bus = raw.get("bus")
     bus = bus if isinstance(bus, Mapping) else {}
     joints = tuple(_joint(path, entry) for entry in raw["joints"])
-    return ArmFile(path, joints, str(bus.get("usb_port", "")), int(bus.get("baud_rate", DEFAULT_BAUD_RATE)))
+    port, baud_rate = str(bus.get("usb_port", "")), int(bus.get("baud_rate", DEFAULT_BAUD_RATE))
+    return ArmFile(path, joints, port, baud_rate, str(raw.get("prefix", "")))
 
 
 def _joint(path: Path, entry: Any) -> ArmJoint:

@@ -12,9 +12,10 @@ from so100_hardware.arm_file import ArmFileError
 from so100_hardware.calibration import CalibrationError
 from so100_hardware.commands.console import Console, NoAnswerError
 from so100_hardware.commands.errors import CommandError
+from so100_hardware.workshop.servo_check import OtherArmError
 
 COMMANDS = ("doctor", "setup_motors", "calibrate", "verify", "teleop", "udev", "embodiment", "convert")
-OPERATOR_ERRORS = (BusError, ArmFileError, CalibrationError, CommandError, NoAnswerError)
+OPERATOR_ERRORS = (BusError, ArmFileError, CalibrationError, CommandError, NoAnswerError, OtherArmError)
 
 
 def make_parser() -> argparse.ArgumentParser:

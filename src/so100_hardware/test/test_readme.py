@@ -20,6 +20,14 @@ def test_the_table_of_parameters_is_the_node_s() -> None:
     assert first_column("parameter") == set(re.findall(r'declare_parameter\(\s*"(\w+)"', NODE))
 
 
+def test_the_leader_s_tables_are_its_node_s() -> None:
+    node = (PACKAGE / "so100_hardware/nodes/so100_leader.py").read_text()
+    assert first_column("leader's parameter") == set(re.findall(r'self\._(?:text|number)\(\s*"(\w+)"', node))
+    topics = re.findall(r'create_(?:publisher|subscription)\(\s*\w+,\s*"([\w/]+)"', node)
+    assert first_column("leader's topic") == set(topics)
+    assert len(topics) == 3
+
+
 def test_the_tables_of_the_block_name_what_the_parser_knows() -> None:
     parser = (PACKAGE / "src/arm_config.cpp").read_text()
     known = set(re.findall(r'(?:text|number|whole|more_than_zero|yes_or_no)\("(\w+)"', parser))

@@ -90,7 +90,7 @@ def make_bag(
 ) -> None:
     """An arm that swings before cameras that see something move, with the embodiment's names, sizes and rates."""
     notes = EpisodeNotes(instruction, embodiment.path.read_text(encoding="utf-8"), True)
-    maker, names = BagMaker(folder, notes), embodiment.joint_names
+    maker, names = BagMaker(folder, notes), embodiment.wire_names
     middle = (embodiment.lower_rad + embodiment.upper_rad) / 2
     events: list[tuple[float, str, Camera | None]] = []
     events += [(float(t), "joints", None) for t in np.arange(0, duration_s, JOINT_PERIOD_S)]

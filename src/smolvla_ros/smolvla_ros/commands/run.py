@@ -9,7 +9,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from smolvla_ros.commands.leading import record_episodes
 from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments
+from smolvla_ros.runtime.prefixed_files import with_prefix
 from smolvla_ros.runtime.processes import NodeDeath, NodeProcesses, prepare_environment
 from smolvla_ros.runtime.progress import ProgressLine
 from smolvla_ros.runtime.recording import Recording, TaskOutcome
@@ -53,11 +55,14 @@ def run(options: argparse.Namespace) -> int:
     if arguments["side"] == "policy":
         return serve(options, arguments)
     with Session(arguments, options.output / "logs") as session:
-        say(f"starting {arguments['hardware_type']}, policy {arguments['policy']}; logs in {options.output / 'logs'}")
+        master = f"leader at {arguments['leader_port']}" if session.led else f"policy {arguments['policy']}"
+        say(f"starting {arguments['hardware_type']}, {master}; logs in {options.output / 'logs'}")
         say("processes: " + ", ".join(f"{name} {pid}" for name, pid in session.nodes.pids().items()))
         session.wait_ready(say)
         instruction = arguments["instruction"]
-        if not instruction:
+        if session.led and arguments["record"] == "true":
+            return record_episodes(session, say)
+        if session.led or not instruction:
             return stay_up(session)
         recording = session.operator.new_recording()
         say(f"task: {instruction}")
@@ -74,6 +79,9 @@ def run(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace, arguments: dict[str, str]) -> int:
     """The policy alone, for robots elsewhere, until Ctrl-C or its end."""
     prepare_environment(os.environ, over_network=True)
+    folder = options.output.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments["embodiment"] = with_prefix(arguments["embodiment"], arguments["prefix"], folder)
     (policy,) = graph(arguments, robot_description="", usb_port="")
     nodes = NodeProcesses(options.output / "logs", arguments["namespace"])
     nodes.start(replace(policy, parameters={**policy.parameters, "autostart": True}))

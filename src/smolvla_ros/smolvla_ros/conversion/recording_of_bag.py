@@ -70,7 +70,7 @@ class _Read:
         self.image_stamps: dict[str, list[int]] = {topic: [] for topic in found.cameras}
         self.commands: list[Command] = []
         self.instruction = ""
-        names = embodiment.joint_names
+        names = embodiment.wire_names
         wanted = [found.joint_states, found.commands, found.executor_state, *found.cameras]
         for topic, received_ns, data in bag.messages([topic for topic in wanted if topic]):
             where = f"{bag.path}: {topic}"

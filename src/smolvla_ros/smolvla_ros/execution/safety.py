@@ -30,7 +30,7 @@ class MotionLimits:
     @classmethod
     def of(cls, embodiment: Embodiment) -> MotionLimits:
         return cls(
-            embodiment.joint_names,
+            embodiment.wire_names,
             embodiment.lower_rad,
             embodiment.upper_rad,
             embodiment.max_velocity_rad_s,

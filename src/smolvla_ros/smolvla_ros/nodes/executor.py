@@ -57,9 +57,13 @@ class ExecutorNode(ManagedNode):
         if why_not := take_priority(settings["thread_priority"]):
             self.get_logger().warning(why_not)
         embodiment = load_embodiment(settings["embodiment"])
-        self._names = embodiment.joint_names
+        self._names = embodiment.wire_names
         # LeRobot counts a gripper from 0, closed, to 100, open
-        self._grippers = [joint.name for joint in embodiment.joints if joint.lerobot_unit == "range_0_100"]
+        self._grippers = [
+            name
+            for name, joint in zip(embodiment.wire_names, embodiment.joints, strict=True)
+            if joint.lerobot_unit == "range_0_100"
+        ]
         self._core = ChunkExecutor(MotionLimits.of(embodiment), executor_settings(settings, self._grippers))
         self._log = TroubleLog(self.get_logger())
         self._rate_hz, self._ticks = settings["rate"], 0

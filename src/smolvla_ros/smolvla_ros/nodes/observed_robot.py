@@ -134,7 +134,7 @@ class ObservedRobot:
             request_received=time_message(arrived.stamp_s),
             policy=self._label,
             instruction=arrived.request.instruction,
-            joint_names=list(self._embodiment.joint_names),
+            joint_names=list(self._embodiment.wire_names),
         )
 
     def fill(self, message: ActionChunk, chunk: Chunk, seen: Seen, arrived: Arrived) -> None:
@@ -156,9 +156,9 @@ class ObservedRobot:
 
     def _positions(self, joint_state: JointState) -> np.ndarray:
         """(joints,) rad in the embodiment's order. Raises NotReady."""
-        positions = joint_positions(joint_state, self._embodiment.joint_names)
+        positions = joint_positions(joint_state, self._embodiment.wire_names)
         if positions is None:
-            expected, found = ", ".join(self._embodiment.joint_names), ", ".join(joint_state.name) or "none"
+            expected, found = ", ".join(self._embodiment.wire_names), ", ".join(joint_state.name) or "none"
             raise NotReady(f"{self._joint_states.topic}: expected joints {expected}; found {found}")
         if not np.isfinite(positions).all():
             raise NotReady(f"{self._joint_states.topic}: expected numbers, found {positions.tolist()}")

@@ -50,7 +50,7 @@ class Operator(Node):
     def __init__(self, embodiment: Embodiment, namespace: str = "", use_sim_time: bool = False) -> None:
         clock = RosParameter("use_sim_time", value=use_sim_time)
         super().__init__("smolvla_run", namespace=namespace, parameter_overrides=[clock])
-        self.recording = Recording(embodiment.joint_names)
+        self.recording = Recording(embodiment.wire_names)
         self.state: ExecutorState | None = None
         self.scene: SceneState | None = None
         self._word = ""
@@ -91,16 +91,16 @@ class Operator(Node):
         """Those of `names` that are on this ROS domain already."""
         return sorted(set(self.get_node_names()) & set(names))
 
-    def missing(self, simulated: bool, has_policy: bool = True) -> list[str]:
+    def missing(self, simulated: bool, has_executor: bool = True) -> list[str]:
         """What a task needs and is not there yet, in the operator's words."""
         parts = []
         if simulated and self.scene is None:
             parts.append("simulator (no /simulator/scene)")
         if not self.recording.joint_stamps_s:
             parts.append("driver (no /joint_states)")
-        if has_policy and not self.count_subscribers("chunk_request"):
+        if has_executor and not self.count_subscribers("chunk_request"):
             parts.append("policy (nobody takes /chunk_request)")
-        if self.state is None or not self._run_task.server_is_ready():
+        if has_executor and (self.state is None or not self._run_task.server_is_ready()):
             parts.append("executor (no /executor/state or /executor/run_task)")
         return parts
 
@@ -186,6 +186,17 @@ class Operator(Node):
         if not result.bag_path:
             raise OperatorError(f"/recorder/record_episode: {result.message}")
         return result
+
+    def tell_recorder(self, word: str) -> str:
+        """start, stop, discard or rerecord; what it answers. Raises OperatorError with its reason not to."""
+        client = self.create_client(Trigger, f"recorder/{word}")
+        try:
+            answer = self._call(client, Trigger.Request(), f"/recorder/{word}", timeout_s=60.0)
+        finally:
+            self.destroy_client(client)
+        if not answer.success:
+            raise OperatorError(str(answer.message))
+        return str(answer.message)
 
     def label_episode(self, succeeded: bool, note: str) -> str:
         """What the recorder says. Raises OperatorError."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import array
 from typing import Any
 
-import cv2
 import numpy as np
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from smolvla_msgs.msg import SceneState
 from smolvla_msgs.srv import EvaluateTask, InjectFault, ResetScene
 from smolvla_ros.embodiment import Camera, EmbodimentError, load_embodiment
+from smolvla_ros.nodes.camera_topics import CameraTopics
 from smolvla_ros.nodes.conversions import seconds, time_message
-from smolvla_ros.nodes.exchange_qos import COMPRESSED_IMAGE
 from smolvla_ros.nodes.lifecycle import ManagedNode
 from smolvla_ros.nodes.parameters import Parameter
 from smolvla_ros.nodes.process import run_node
@@ -42,7 +39,6 @@ PARAMETERS = (
 FRAME = "world"
 CLOCK = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SCENE_PERIOD_S, MARKER_PERIOD_S = 1 / 30, 0.2
-JPEG_QUALITY = 90
 DRAWING_TIMEOUT_S = 30.0
 OPERATOR_ERRORS = (BusError, EmbodimentError, ModelMissing, NoRenderer)
 
@@ -60,17 +56,8 @@ class SimulatorNode(ManagedNode):
     def configure(self) -> None:
         settings = self.settings
         embodiment = load_embodiment(settings["embodiment"])
-        self._cameras = {camera.name: camera for camera in embodiment.cameras}
-        self._raw, self._compressed, self._info = {}, {}, {}
-        for camera in embodiment.cameras:
-            topic = camera.topic.lstrip("/")
-            self._raw[camera.name] = self.create_publisher(Image, topic, qos_profile_sensor_data)
-            self._compressed[camera.name] = self.create_publisher(
-                CompressedImage, f"{topic}/compressed", COMPRESSED_IMAGE
-            )
-            self._info[camera.name] = self.create_publisher(
-                CameraInfo, f"{topic.rsplit('/', 1)[0]}/camera_info", qos_profile_sensor_data
-            )
+        self._cameras = {camera.name: CameraTopics(self, camera, _camera_info(camera)) for camera in embodiment.cameras}
+        self._frame = embodiment.prefix + FRAME
         self._scene = self.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
         self._markers = self.create_publisher(MarkerArray, "simulator/markers", QoSProfile(depth=1))
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", CLOCK) if settings["publish_clock"] else None
@@ -117,27 +104,11 @@ class SimulatorNode(ManagedNode):
     # from the drawing thread
 
     def _wanted(self, camera: str) -> bool:
-        publishers = (self._raw[camera], self._compressed[camera])
-        return self._shown and any(publisher.get_subscription_count() for publisher in publishers)
+        return self._shown and self._cameras[camera].wanted
 
     def _publish_frame(self, name: str, stamp_s: float, image: np.ndarray | None) -> None:
-        if not self._shown:
-            return
-        camera, stamp = self._cameras[name], time_message(stamp_s)
-        self._info[name].publish(_camera_info(camera, stamp))
-        if image is None:
-            return
-        if self._raw[name].get_subscription_count():
-            message = Image(height=camera.height, width=camera.width, encoding="rgb8", step=3 * camera.width)
-            message.header.stamp, message.header.frame_id = stamp, camera.frame_id
-            # an array is taken over as it is; bytes would be checked element by element
-            message.data = array.array("B", image.tobytes())
-            self._raw[name].publish(message)
-        if self._compressed[name].get_subscription_count():
-            _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            packed = CompressedImage(format="rgb8; jpeg compressed bgr8", data=array.array("B", jpeg.tobytes()))
-            packed.header.stamp, packed.header.frame_id = stamp, camera.frame_id
-            self._compressed[name].publish(packed)
+        if self._shown:
+            self._cameras[name].publish(stamp_s, image)
 
     # timers and services
 
@@ -152,7 +123,7 @@ class SimulatorNode(ManagedNode):
             object_poses=[_pose(pose) for pose in snapshot.objects.values()],
             image_rates=list(self._live.image_rates.values()),
         )
-        message.header.stamp, message.header.frame_id = time_message(snapshot.stamp_s), FRAME
+        message.header.stamp, message.header.frame_id = time_message(snapshot.stamp_s), self._frame
         self._scene.publish(message)
 
     def _publish_markers(self) -> None:
@@ -165,7 +136,7 @@ class SimulatorNode(ManagedNode):
             x, y, z = marker_size(item)
             marker = Marker(ns=item.name, type=Marker.CUBE, action=Marker.ADD, pose=_pose(snapshot.objects[item.name]))
             marker.pose.position.z += marker_lift(item)
-            marker.header.stamp, marker.header.frame_id = time_message(snapshot.stamp_s), FRAME
+            marker.header.stamp, marker.header.frame_id = time_message(snapshot.stamp_s), self._frame
             marker.color, marker.scale = ColorRGBA(r=red, g=green, b=blue, a=alpha), Vector3(x=x, y=y, z=z)
             markers.markers.append(marker)
         self._markers.publish(markers)
@@ -205,11 +176,11 @@ def _pose(pose: ObjectPose) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=qw, x=qx, y=qy, z=qz))
 
 
-def _camera_info(camera: Camera, stamp: Time) -> CameraInfo:
+def _camera_info(camera: Camera) -> CameraInfo:
     """An ideal pinhole camera."""
     assert camera.mount is not None  # the scene refuses an embodiment without
     matrix = intrinsics(camera.mount.fovy_deg, camera.width, camera.height)
-    message = CameraInfo(
+    return CameraInfo(
         height=camera.height,
         width=camera.width,
         distortion_model="plumb_bob",
@@ -218,8 +189,6 @@ def _camera_info(camera: Camera, stamp: Time) -> CameraInfo:
         r=np.eye(3).ravel(),
         p=np.hstack([matrix, np.zeros((3, 1))]).ravel(),
     )
-    message.header.stamp, message.header.frame_id = stamp, camera.frame_id
-    return message
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ for node in graph(arguments, embodiment, robot_description): ...
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.execution.command_source import SOURCES
+from smolvla_ros.runtime.node_spec import NodeSpec
 
 CONFIG = Path(__file__).parent.parent / "config"
 CONTROLLERS_FILE = CONFIG / "controllers.yaml"
@@ -50,6 +51,17 @@ ARGUMENTS = (
     LaunchArgument("policy", "scripted", "'scripted', a SmolVLA checkpoint's folder, or its hub name"),
     LaunchArgument("instruction", "", "what the arm should do, in words; empty: wait for a RunTask goal"),
     LaunchArgument("embodiment", "", "embodiment file; empty: config/so100.yaml"),
+    LaunchArgument("prefix", "", "before the names of joints and frames, for one of two arms; empty: the embodiment's"),
+    LaunchArgument(
+        "cameras",
+        "auto",
+        "real cameras: auto (all of the embodiment file with a real arm, else none), all, none, or some by name, with "
+        "their devices where they are others: top=/dev/video4,wrist",
+    ),
+    LaunchArgument(
+        "leader_port", "", "serial device of a leader arm: then it leads this one, in the place of policy and executor"
+    ),
+    LaunchArgument("leader_embodiment", "", "the leader arm's embodiment file; empty: this arm's"),
     LaunchArgument("device", "cpu", "where the policy runs: cpu, cuda, cuda:1, ..."),
     LaunchArgument(
         "engine", "auto", "what the policy computes with: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"
@@ -88,22 +100,6 @@ ARGUMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class NodeSpec:
-    """One process of the graph: `ros2 run package executable`, with a node name and parameters. A managed node waits
-    to be configured and activated. One that is not lasting ends when its work is done; its failure is the graph's.
-    """
-
-    package: str
-    executable: str
-    name: str
-    parameters: Mapping[str, Any]
-    arguments: tuple[str, ...] = ()
-    managed: bool = False
-    parameter_file: Path | None = None
-    lasting: bool = True
-
-
 def parse_arguments(words: Iterable[str]) -> dict[str, str]:
     """`name:=value` words, as `ros2 launch` takes them, over the defaults. Raises ArgumentError."""
     values = {argument.name: argument.default for argument in ARGUMENTS}
@@ -124,19 +120,38 @@ def parse_arguments(words: Iterable[str]) -> dict[str, str]:
 
 
 def serial_port(arguments: Mapping[str, str], embodiment: Embodiment, run_folder: Path) -> str:
-    """Where the driver finds the bus: the device named, the embodiment's, or the simulated bus in `run_folder`."""
+    """Where the driver finds the bus: the device named, the embodiment's, or the simulated bus in `run_folder`.
+
+    Raises ArgumentError where a real arm's device, or a leader's, is not there: before anything has been started.
+    """
+    if arguments["leader_port"]:
+        _require_device("leader_port", arguments["leader_port"])
     if arguments["hardware_type"] in ("mujoco", "virtual"):
         return arguments["usb_port"] or str(run_folder / "servo_bus")
-    return arguments["usb_port"] or embodiment.bus.usb_port
+    port = arguments["usb_port"] or embodiment.bus.usb_port
+    if arguments["hardware_type"] == "real" and arguments["side"] != "policy":
+        _require_device("usb_port", port)
+    return port
+
+
+def _require_device(argument: str, path: str) -> None:
+    if not Path(path).exists():
+        there = ", ".join(sorted(str(port) for kind in ("ttyACM*", "ttyUSB*") for port in Path("/dev").glob(kind)))
+        found = f"there are: {there}" if there else "there is none: is the arm plugged in?"
+        raise ArgumentError(f"{argument}: no such device {path}; {found}")
 
 
 def graph(
-    arguments: Mapping[str, str], robot_description: str, usb_port: str, ros2_control: bool = False
+    arguments: Mapping[str, str],
+    robot_description: str,
+    usb_port: str,
+    controllers: Path | None = None,
+    cameras: Sequence[NodeSpec] = (),
 ) -> list[NodeSpec]:
     """The nodes to start, in order; their parameters are those of config/parameters.yaml and what the arguments say.
 
-    Servo hardware is `so100_driver`, or with ros2_control the controller_manager and its controllers, under the same
-    topics.
+    Servo hardware is `so100_driver`, or with ros2_control's parameter file `controllers` the controller_manager and its
+    controllers, under the same topics. `cameras` are the nodes of real ones.
     """
     configured = yaml.safe_load(PARAMETERS_FILE.read_text())
     embodiment, seed = arguments["embodiment"], int(arguments["seed"])
@@ -167,25 +182,32 @@ def graph(
         nodes.append(node("smolvla_ros", "simulator", **world, publish_clock=sim_time))
     elif arguments["hardware_type"] == "virtual":
         nodes.append(NodeSpec("so100_hardware", "so100_virtual_bus", "so100_virtual_bus", {}, ("--link", usb_port)))
-    if ros2_control:
-        nodes += _control_nodes({"use_sim_time": True} if sim_time else {})
+    if controllers is not None:
+        nodes += _control_nodes(controllers, {"use_sim_time": True} if sim_time else {})
     else:
         # a simulated bus appears when its process is up, a real one is there or is not
         patience = {} if arguments["hardware_type"] == "real" else {"port_timeout_s": SIMULATED_BUS_TIMEOUT_S}
         settings = {"robot_description": robot_description, **patience, **priority}
         nodes.append(node("so100_hardware", "so100_driver", **settings))
-    if arguments["side"] == "all":
-        nodes.append(policy)
-    mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
-    nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode, **priority))
+    nodes += cameras
+    leader = arguments["leader_port"]
+    if leader:
+        arms = {"embodiment": embodiment, "leader_embodiment": arguments["leader_embodiment"]}
+        nodes.append(node("so100_hardware", "so100_leader", usb_port=leader, **arms))
+    else:
+        mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
+        nodes += [policy] if arguments["side"] == "all" else []
+        nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode, **priority))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
-        recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}
+        # a policy's tasks are followed; who leads an arm says when an episode begins and ends
+        when = {"instruction": arguments["instruction"]} if leader else {"automatic": True}
+        recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, **when}
         nodes.append(node("smolvla_ros", "recorder", **recorder))
     return nodes
 
 
-def _control_nodes(clock: Mapping[str, Any]) -> list[NodeSpec]:
+def _control_nodes(controllers: Path, clock: Mapping[str, Any]) -> list[NodeSpec]:
     """controller_manager, which takes the URDF from the topic robot_description, and what fills it: the policy's
     controllers active, MoveIt's and the stream's ready to be switched to by the arbiter.
     """
@@ -197,9 +219,7 @@ def _control_nodes(clock: Mapping[str, Any]) -> list[NodeSpec]:
 
     wait = ("--controller-manager", "controller_manager", "--controller-manager-timeout", f"{SPAWN_TIMEOUT_S:g}")
     return [
-        NodeSpec(
-            "controller_manager", "ros2_control_node", "controller_manager", clock, parameter_file=CONTROLLERS_FILE
-        ),
+        NodeSpec("controller_manager", "ros2_control_node", "controller_manager", clock, parameter_file=controllers),
         spawner("spawn_active_controllers", "joint_state_broadcaster", *first, *wait),
         spawner("spawn_other_controllers", *others, "--inactive", *wait),
         NodeSpec("smolvla_ros", "arbiter", "arbiter", clock),

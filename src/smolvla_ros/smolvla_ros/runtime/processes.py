@@ -17,7 +17,8 @@ from pathlib import Path
 
 import yaml
 
-from smolvla_ros.runtime.graph import FASTDDS_FILE, FASTDDS_NETWORK_FILE, NodeSpec
+from smolvla_ros.runtime.graph import FASTDDS_FILE, FASTDDS_NETWORK_FILE
+from smolvla_ros.runtime.node_spec import NodeSpec
 
 STOP_TIMEOUT_S = 8.0
 PR_SET_PDEATHSIG = 1
@@ -60,8 +61,10 @@ class NodeProcesses:
             parameters = self.folder / f"{node.name}.yaml"
             parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(node.parameters)}}))
             command += ["--ros-args", "-r", f"__node:={node.name}", "--params-file", str(parameters)]
-            if self.namespace:
-                command += ["-r", f"__ns:=/{self.namespace.strip('/')}"]
+            if namespace := "/".join(part for part in (self.namespace.strip("/"), node.namespace) if part):
+                command += ["-r", f"__ns:=/{namespace}"]
+            for here, there in node.remappings:
+                command += ["-r", f"{here}:={there}"]
         with self.log_file(node.name).open("wb") as log:
             # a session of its own: Ctrl-C reaches this program alone, which then stops the nodes in order
             child = subprocess.Popen(

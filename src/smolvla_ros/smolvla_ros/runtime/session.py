@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+from smolvla_ros.cameras.choice import chosen_cameras
 from smolvla_ros.embodiment import Embodiment, load_embodiment
+from smolvla_ros.runtime.camera_nodes import camera_nodes
 from smolvla_ros.runtime.description import robot_description
 from smolvla_ros.runtime.errors import RosMissing, SessionError
 from smolvla_ros.runtime.graph import ArgumentError, graph, serial_port
+from smolvla_ros.runtime.prefixed_files import with_prefix
 from smolvla_ros.runtime.processes import NodeProcesses, prepare_environment, wait_until
 
 START_TIMEOUT_S = 60.0
@@ -30,16 +33,23 @@ class Session:
             )
         if self.arguments["use_rviz"] == "true":
             raise ArgumentError("use_rviz: rviz2 needs a ROS host; here: use_rviz:=false")
-        self.embodiment: Embodiment = load_embodiment(self.arguments["embodiment"])
-        self.simulated = self.arguments["hardware_type"] == "mujoco"
         self._run_folder = tempfile.TemporaryDirectory(prefix="so100_")
+        folder = Path(self._run_folder.name)
+        self.arguments["embodiment"] = with_prefix(arguments["embodiment"], arguments["prefix"], folder)
+        self.embodiment: Embodiment = load_embodiment(self.arguments["embodiment"])
+        self.simulated, self.led = arguments["hardware_type"] == "mujoco", bool(arguments["leader_port"])
+        self._cameras = camera_nodes(
+            chosen_cameras(arguments["cameras"], self.embodiment, arguments["hardware_type"]),
+            self.arguments["embodiment"],
+            arguments["use_sim_time"] == "true",
+        )
         self.nodes = NodeProcesses(log_folder, self.arguments["namespace"])
 
     def __enter__(self) -> Session:
         prepare_environment(os.environ, over_network=self.arguments["side"] != "all")
         usb_port = serial_port(self.arguments, self.embodiment, Path(self._run_folder.name))
         description = robot_description(self.embodiment, self.arguments["hardware_type"], usb_port)
-        specs = graph(self.arguments, description, usb_port)
+        specs = graph(self.arguments, description, usb_port, cameras=self._cameras)
         try:
             from smolvla_ros.nodes.bringup import Bringup
             from smolvla_ros.nodes.operator import join_graph
@@ -74,7 +84,7 @@ class Session:
             if refusal := self._bringup.advance():
                 reason = self.nodes.last_words(refusal.node)
                 raise SessionError(f"node {refusal.node}: {refusal.transition} failed: {reason}")
-            missing = self.operator.missing(self.simulated)
+            missing = self.operator.missing(self.simulated, has_executor=not self.led)
             if missing != told:
                 told[:] = missing
                 say("waiting for " + ", ".join(missing) if missing else "the graph is up")

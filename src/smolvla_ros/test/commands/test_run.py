@@ -98,8 +98,8 @@ def test_the_scripted_policy_does_the_task_and_the_report_says_so(start, tmp_pat
     assert not [line for line in run.lines if "Traceback" in line]
 
 
-def test_the_task_is_done_by_the_simulators_clock_too(start, tmp_path: Path) -> None:
-    run = start(INSTRUCTION, "seed:=7", "use_sim_time:=true")
+def test_the_task_is_done_by_the_simulators_clock_and_under_a_prefix_too(start, tmp_path: Path) -> None:
+    run = start(INSTRUCTION, "seed:=7", "use_sim_time:=true", "prefix:=left_")
     assert run.finish() == 0, run.output
     (row,) = json.loads((tmp_path / "reports" / "demo.json").read_text())["rows"]
     assert row["task_done"] is True, run.output
@@ -155,7 +155,7 @@ def test_an_instruction_that_the_policy_does_not_know_is_refused_with_what_it_kn
 
 
 def test_a_path_that_is_no_bus_ends_with_one_readable_reason(start) -> None:
-    run = start("hardware_type:=real", "usb_port:=/dev/null", INSTRUCTION)
+    run = start("hardware_type:=real", "usb_port:=/dev/null", "cameras:=none", INSTRUCTION)
     assert run.finish() == 2
     assert "node so100_driver ended with code 2" in run.output
     assert "/dev/null" in run.output
@@ -183,6 +183,9 @@ def test_a_second_graph_in_the_same_domain_is_refused(start) -> None:
         (["hardware_type:=gazebo"], "hardware_type: expected one of"),
         (["hardware_type:=mock_components"], "needs a ROS host"),
         (["embodiment:=/nowhere.yaml"], "/nowhere.yaml"),
+        (["hardware_type:=real", "cameras:=none", "usb_port:=/dev/nowhere"], "usb_port: no such device /dev/nowhere"),
+        (["hardware_type:=virtual", "cameras:=top=/dev/nowhere"], "camera top: no such device /dev/nowhere"),
+        (["leader_port:=/dev/nowhere"], "leader_port: no such device /dev/nowhere"),
     ],
 )
 def test_a_wrong_argument_ends_before_anything_starts(start, words: list[str], told: str) -> None:

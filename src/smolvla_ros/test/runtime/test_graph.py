@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_real_arm_needs_no_simulator() -> None:
 @pytest.mark.parametrize("hardware_type", ["mujoco", "real", "virtual"])
 def test_with_ros2_control_the_driver_gives_way_to_the_controller_manager(hardware_type: str) -> None:
     arguments = parse_arguments([f"hardware_type:={hardware_type}"])
-    nodes = {node.name: node for node in graph(arguments, "<robot/>", "/dev/null", ros2_control=True)}
+    nodes = {node.name: node for node in graph(arguments, "<robot/>", "/dev/null", CONTROLLERS_FILE)}
     assert "so100_driver" not in nodes
     assert nodes["controller_manager"].parameter_file == CONTROLLERS_FILE
     assert "arbiter" in nodes
@@ -59,6 +60,23 @@ def test_without_real_time_driver_and_executor_run_as_other_processes_do() -> No
     assert [node.name for node in nodes if node.parameters.get("thread_priority") == 0] == with_priority
     nodes = graph(parse_arguments([]), "<robot/>", "/tmp/bus")
     assert not any("thread_priority" in node.parameters for node in nodes)
+
+
+def test_a_leader_takes_the_place_of_policy_and_executor() -> None:
+    assert names("leader_port:=/dev/a") == ["simulator", "so100_driver", "so100_leader"]
+    arms = ["leader_port:=/dev/a", "leader_embodiment:=l.yaml", "embodiment:=f.yaml"]
+    words = [*arms, "record:=true", "instruction:=wave"]
+    nodes = {node.name: node.parameters for node in graph(parse_arguments(words), "<robot/>", "/tmp/bus")}
+    leader = {"usb_port": "/dev/a", "embodiment": "f.yaml", "leader_embodiment": "l.yaml"}
+    assert nodes["so100_leader"] == leader
+    assert nodes["recorder"]["instruction"] == "wave"
+    assert "automatic" not in nodes["recorder"]
+
+
+def test_a_port_that_is_not_there_is_told_before_anything_starts() -> None:
+    for word in ("usb_port", "leader_port"):
+        with pytest.raises(ArgumentError, match=rf"{word}: no such device /dev/nowhere; there (are|is none)"):
+            serial_port(parse_arguments(["hardware_type:=real", f"{word}:=/dev/nowhere"]), ROBOT, Path("/run/x"))
 
 
 def test_arguments_reach_the_nodes() -> None:
@@ -126,6 +144,8 @@ def test_every_argument_says_what_it_is_for() -> None:
 
 def test_the_serial_port_is_the_arms_or_the_simulators() -> None:
     run_folder = Path("/run/x")
-    assert serial_port(parse_arguments(["hardware_type:=real"]), ROBOT, run_folder) == ROBOT.bus.usb_port
-    assert serial_port(parse_arguments(["hardware_type:=real", "usb_port:=/dev/a"]), ROBOT, run_folder) == "/dev/a"
+    named = parse_arguments(["hardware_type:=real", "usb_port:=/dev/null"])
+    assert serial_port(named, ROBOT, run_folder) == "/dev/null"
+    at_null = replace(ROBOT, bus=replace(ROBOT.bus, usb_port="/dev/null"))
+    assert serial_port(parse_arguments(["hardware_type:=real"]), at_null, run_folder) == "/dev/null"
     assert serial_port(parse_arguments([]), ROBOT, run_folder) == "/run/x/servo_bus"

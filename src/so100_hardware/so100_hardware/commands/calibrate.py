@@ -9,7 +9,6 @@ from pathlib import Path
 from so100_hardware._bus import Bus
 from so100_hardware.arm_file import ArmFileError
 from so100_hardware.calibration import Calibration, JointCalibration, load_calibration, save_calibration
-from so100_hardware.commands.arm_check import check_servos, release
 from so100_hardware.commands.arm_options import (
     ArmChoice,
     add_arm_option,
@@ -20,9 +19,11 @@ from so100_hardware.commands.arm_options import (
 )
 from so100_hardware.commands.console import Console
 from so100_hardware.commands.errors import CommandError
+from so100_hardware.commands.releasing import release
 from so100_hardware.commands.sweep import sweep
 from so100_hardware.lerobot_folder import FOLLOWER_TYPES, LEADER_TYPES, calibration_file
 from so100_hardware.workshop.servo_calibration import read_calibration, read_registers, write_calibration
+from so100_hardware.workshop.servo_check import check_servos
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

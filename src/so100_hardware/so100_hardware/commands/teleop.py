@@ -9,10 +9,11 @@ from pathlib import Path
 
 from so100_hardware._bus import Arm, Bus, NoReplyError
 from so100_hardware.arm_file import ArmFile
-from so100_hardware.commands.arm_check import check_servos, release
 from so100_hardware.commands.arm_options import calibrated_choice
 from so100_hardware.commands.console import Console
 from so100_hardware.commands.errors import CommandError
+from so100_hardware.commands.releasing import release
+from so100_hardware.workshop.servo_check import check_offsets, check_servos
 from so100_hardware.workshop.teleoperation import LeaderFollower
 
 ARRIVED_RAD = 0.05
@@ -46,7 +47,7 @@ def teleop(options: argparse.Namespace, console: Console) -> int:
         raise CommandError(f"{leader.path}: expected the follower's joints, found no {', '.join(missing)}")
     with Bus(options.leader, leader.baud_rate, reply_timeout_s=0.02, retries=1) as bus:
         check_servos(bus, leader.servo_ids)
-        _check_offsets(bus, leader)
+        check_offsets(bus, leader.joints)
         release(bus, leader.servo_ids, console)
         arm = Arm(follower.config(options.follower, follower.baud_rate, not options.hold))
         try:
@@ -85,17 +86,6 @@ def _lead(bus: Bus, leader: ArmFile, arm: Arm, follower: ArmFile, options: argpa
         console.show_live([f"  {shown:<12}{angles}"])
         console.sleep(max(0.0, next_s - console.now_s()))
     return 0
-
-
-def _check_offsets(bus: Bus, leader: ArmFile) -> None:
-    """The follower's are checked by Arm. Raises CommandError."""
-    for joint in leader.joints:
-        held = bus.read(joint.servo_id, "homing_offset")
-        if joint.homing_offset is not None and held != joint.homing_offset:
-            raise CommandError(
-                f"{bus.port}: servo {joint.servo_id} ({joint.name}): expected homing_offset {joint.homing_offset}, "
-                f"found {held}: the calibration is another arm's. Name the leader's own"
-            )
 
 
 def _number(lowest: float, highest: float) -> Callable[[str], float]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from so100_hardware._bus import Bus
 from so100_hardware.arm_file import ArmFile
-from so100_hardware.commands.arm_check import check_servos, release
 from so100_hardware.commands.arm_options import add_arm_option, add_port_options, calibrated_choice
 from so100_hardware.commands.console import Console
+from so100_hardware.commands.releasing import release
 from so100_hardware.workshop.pose_check import POSES, TOLERANCE_RAD, Fault, Verdict, judge
+from so100_hardware.workshop.servo_check import check_servos
 
 ADVICE = {
     Fault.ZERO: "its zero is {ticks} ticks off: calibrate anew (the middle pose was not in the middle), or write "

@@ -6,16 +6,12 @@ For hosts without ros2_control. What it does is in so100_hardware.arm_driver; he
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 import time
-from types import FrameType
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
@@ -27,10 +23,10 @@ from so100_hardware import BusError, PortNotFoundError
 from so100_hardware.arm_driver import ArmDriver
 from so100_hardware.description import parse_description
 from so100_hardware.forward_command import PositionsRejectedError
+from so100_hardware.nodes.process import run_node
 from so100_hardware.thread_priority import DRIVER_PRIORITY, take_priority
 from so100_hardware.trajectory import Trajectory, TrajectoryPoint, TrajectoryRejectedError
 
-FATAL_EXIT_CODE = 2
 DIAGNOSTICS_PERIOD_S = 1.0
 
 
@@ -231,42 +227,8 @@ class So100Driver(Node):
             self.get_logger().error(f"torque off failed ({fault}): the arm may still be stiff")
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
-    # rclpy's own handler would take the context away in the middle of a cycle
-    rclpy.init(signal_handler_options=rclpy.SignalHandlerOptions.NO)
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    logger = rclpy.logging.get_logger("so100_driver")
-    node = None
-    code = 0
-    try:
-        node = So100Driver()
-        # from here on a signal is looked at between two cycles: raised inside one it would come out of rclpy's
-        # bindings as some other error
-        stop = threading.Event()
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not stop.is_set():
-            executor.spin_once()
-    except BusError as error:
-        logger.fatal(str(error))
-        code = FATAL_EXIT_CODE
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave the arm stiff
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if node is not None:
-            node.let_go()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    sys.exit(code)
+    run_node("so100_driver", So100Driver, (BusError,))
 
 
 if __name__ == "__main__":
