@@ -78,7 +78,8 @@ ARGUMENTS = (
         ("all", "robot", "policy"),
     ),
     LaunchArgument("robots", "", "namespaces of the robots that the policy serves, with commas; empty: its own"),
-    LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
+    LaunchArgument("display", "false", "publish the coming motion as markers", ("true", "false")),
+    LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only), and display", ("true", "false")),
 )
 
 
@@ -170,6 +171,8 @@ def graph(
         nodes.append(policy)
     mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
     nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode))
+    if "true" in (arguments["display"], arguments["use_rviz"]):
+        nodes.append(node("smolvla_ros", "motion_display", embodiment=embodiment))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
         recorder = {"embodiment": embodiment, "folder": folder, "image_transport": images, "automatic": True}
