@@ -73,7 +73,7 @@ class MotionDisplayNode(ManagedNode):
             self._show(state_marker(message))
 
     def _way(self, names: Sequence[str], rows: np.ndarray, step_s: float) -> np.ndarray | None:
-        """Where rows (rows, joints) bring the finger tips, (rows, 3) m; None for rows that are another arm's or none."""
+        """Where rows (rows, joints) bring the finger tips, (rows, 3) m; None for another arm's, or no rows."""
         try:
             columns = joint_columns(self._limits.names, names)
             check_rows(rows, step_s, self._limits)

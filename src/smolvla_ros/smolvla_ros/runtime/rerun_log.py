@@ -76,9 +76,7 @@ class RerunLog:
         """What the executor does, and why it holds."""
         self._at(stamp_s)
         self._stream.log("executor/queue", self._rerun.Scalars(queued_rows))
-        told = (
-            f"# {instruction or 'no task'}\n\n{mode}: {reason}" if reason else f"# {instruction or 'no task'}\n\n{mode}"
-        )
+        told = f"# {instruction or 'no task'}\n\n{mode}" + (f": {reason}" if reason else "")
         self._stream.log("instruction", self._rerun.TextDocument(told, media_type=self._rerun.MediaType.MARKDOWN))
 
     def close(self) -> None:
