@@ -24,19 +24,21 @@ RVIZ = [
     ROOT / "src" / "so100_moveit_config" / "rviz" / "moveit.rviz",
 ]
 ROBOT = load_embodiment()
+ROW = re.compile(r"^\| (?:out |in )?`(/[\w/<>]+)` \| `?(\w+_msgs)/(?:msg/)?(\w+)`? \|", re.MULTILINE)
 # rviz's display -> the type it takes; MoveIt's own topics are move_group's
 RVIZ_TYPES = {"Image": "sensor_msgs/msg/Image", "MarkerArray": "visualization_msgs/msg/MarkerArray"}
 
 
 def graph_topics() -> dict[str, str]:
-    """{topic: type}: README's table, which is compared with the sources, and what the recorder takes."""
-    table = re.findall(r"^\| `(/[\w/<>]+)` \| (\w+)/(\w+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    """{topic: type} of the READMEs' tables, which are compared with the sources; they agree with what is recorded."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "src").glob("*/README.md"))]
+    table = ROW.findall("\n".join(page.read_text() for page in pages))
     topics = {}
     for name, package, kind in table:
         for camera in ROBOT.cameras:
             topics[name.replace("<camera>", camera.name)] = f"{package}/msg/{kind}"
     recorded = {f"/{topic.name}": topic.type for topic in recorded_topics(ROBOT, "raw")}
-    assert {name: topics.get(name, "missing in README") for name in recorded} == recorded
+    assert {name: topics.get(name, "in no README") for name in recorded} == recorded
     return topics
 
 
@@ -91,8 +93,10 @@ def test_foxglove_shows_every_camera_the_arm_and_the_coming_motion() -> None:
 
 def test_foxglove_has_the_emergency_stop() -> None:
     (stop,) = panels("CallService")
-    table = re.findall(r"^\| `(/[\w/]+)` \| std_srvs/Trigger", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert stop["serviceName"] in table
+    sources = (ROOT / "src" / "smolvla_ros" / "smolvla_ros" / "nodes" / "executor.py").read_text()
+    namespace, _, name = stop["serviceName"].lstrip("/").partition("/")
+    assert namespace == "executor"
+    assert f"def _{name}(" in sources
     assert json.loads(stop["requestPayload"]) == Trigger.Request.get_fields_and_field_types() == {}
 
 

@@ -2,7 +2,7 @@
 
     python -m smolvla_ros.runtime.motion_picture docs/coming_motion.png
 
-From left to right: a chunk on its way to a cube, the same task at the grasp, a chunk through the table, of which the
+From left to right: a chunk on its way to a cube, one on its way to the box, one through the table, of which the
 executor's collision check sends only the beginning. Dots are the chunk's rows, the line is the motion that is sent.
 """
 
@@ -30,7 +30,7 @@ from smolvla_ros.simulation.video import captioned
 from smolvla_ros.simulation.world import World
 
 INSTRUCTION, SEED = "put the red cube in the blue box", 7
-AT_S = (0.35, 0.9)
+AT_S = (0.35, 1.7)
 CAMERA, WIDTH, HEIGHT = "viewer", 960, 720
 STEP_S = 1 / 30
 DOT, LINE = (51, 128, 255), (255, 140, 25)  # as motion_display's markers
@@ -38,7 +38,7 @@ BELOW_TABLE_M = 0.08
 
 
 class Panels:
-    """State: a world in which the scripted policy does a task, and the chunk that it gave last."""
+    """State: a world in which the scripted policy does a task, and the chunk that it gave last, with its time."""
 
     def __init__(self, embodiment: Embodiment) -> None:
         self._embodiment, self._kinematics = embodiment, arm_of(embodiment).kinematics
@@ -49,13 +49,14 @@ class Panels:
         self._renderer = Renderer(self._world, WIDTH, HEIGHT, fine=True)
         self.name, self.cameras, self.needs_objects = "scripted", self._policy.cameras, True
         self._chunk: Chunk | None = None
+        self._chunk_s = 0.0
 
     def reset(self) -> None:
         self._policy.reset()
 
     def infer(self, observation: Observation) -> Chunk:
         """Of the policy that is listened to."""
-        self._chunk = self._policy.infer(observation)
+        self._chunk, self._chunk_s = self._policy.infer(observation), observation.stamp_s
         return self._chunk
 
     def task(self, until_s: float) -> np.ndarray:
@@ -63,7 +64,8 @@ class Panels:
         while self._loop.now_s < until_s:
             self._loop.advance(INSTRUCTION)
         assert self._chunk is not None  # the first is asked for at 0 s
-        rows = self._chunk.positions
+        past = int((self._loop.now_s - self._chunk_s) / STEP_S) + 1
+        rows = self._chunk.positions[past:]
         return self._drawn(rows, self._plan(rows, len(rows)), f"running: {INSTRUCTION}")
 
     def refused(self) -> np.ndarray:
