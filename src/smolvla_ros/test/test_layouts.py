@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.nodes import displayed_trajectory
 from smolvla_ros.nodes.tap import interface
 from smolvla_ros.recording.topics import recorded_topics
 from std_srvs.srv import Trigger
@@ -132,7 +133,7 @@ def test_rviz_displays_topics_of_their_type(file: Path) -> None:
             assert TOPICS[topic] == RVIZ_TYPES[kind], topic
             shown[topic] = display
         if kind == "MotionPlanning":
-            assert TOPICS[display["Planned Path"]["Trajectory Topic"]] == "moveit_msgs/msg/DisplayTrajectory"
+            assert display["Planned Path"]["Trajectory Topic"] == f"/{displayed_trajectory.TOPIC}"
         if kind == "RobotModel":
             assert TOPICS[display["Description Topic"]["Value"]] == "std_msgs/msg/String"
     assert set(shown["/motion_display/markers"]["Namespaces"]) == {"chunk", "motion", "state"}
