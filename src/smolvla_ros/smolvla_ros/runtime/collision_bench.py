@@ -20,9 +20,8 @@ from smolvla_ros.execution.collisions import TOLERANCE_M, CollisionCheck, sample
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.trajectory import Trajectory
 from smolvla_ros.execution.within_limits import motion_within
-from smolvla_ros.policies.interface import Chunk, Observation
-from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.runtime.description import robot_description, with_mesh_paths
+from smolvla_ros.runtime.heard_policy import HeardPolicy
 from smolvla_ros.simulation.tasks import TASK_NAMES, instructions
 from smolvla_ros.simulation.trial import run_scene
 from smolvla_ros.simulation.world import World
@@ -69,14 +68,14 @@ def rows(_peer: Path | None) -> list[dict[str, Any]]:
 
 def scripted_motions(embodiment: Embodiment, scenes_a_task: int, seed: int) -> list[Trajectory]:
     """The motion of each chunk that the scripted policy gives in so many scenes of every kind of task."""
-    world, policy = World(embodiment), _Listener(ScriptedPolicy(embodiment))
+    world, policy = World(embodiment), HeardPolicy(embodiment)
     for task in TASK_NAMES:
         for scene in range(seed, seed + scenes_a_task):
             world.reset(scene, task)
             words = instructions(world.objects(), task)
             run_scene(world, policy, scene, words[scene % len(words)])
     limits, motions = MotionLimits.of(embodiment), []
-    for chunk in policy.chunks:
+    for chunk in (heard.chunk for heard in policy.heard):
         times_s = chunk.step_s * np.arange(1, len(chunk.positions))
         first, still = chunk.positions[0], np.zeros_like(chunk.positions[0])
         motions.append(motion_within(0.0, first, still, times_s, chunk.positions[1:], limits).trajectory)
@@ -86,19 +85,3 @@ def scripted_motions(embodiment: Embodiment, scenes_a_task: int, seed: int) -> l
 def deepest_m(motions: list[Trajectory], bodies: ArmBodies) -> float:
     """How deep any of the motions is in anything at its knots, m."""
     return max(max(bodies.depths(pose).values(), default=0.0) for motion in motions for pose in motion.positions)
-
-
-class _Listener:
-    """A policy that keeps what it has answered."""
-
-    def __init__(self, policy: ScriptedPolicy) -> None:
-        self._policy = policy
-        self.name, self.cameras, self.needs_objects = policy.name, policy.cameras, policy.needs_objects
-        self.chunks: list[Chunk] = []
-
-    def reset(self) -> None:
-        self._policy.reset()
-
-    def infer(self, observation: Observation) -> Chunk:
-        self.chunks.append(self._policy.infer(observation))
-        return self.chunks[-1]

@@ -20,9 +20,8 @@ from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.execution.collisions import TOLERANCE_M, CollisionCheck, clear_motion
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.within_limits import LimitedMotion, motion_within
-from smolvla_ros.policies.interface import Chunk, Observation
-from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.runtime.description import robot_description, with_mesh_paths
+from smolvla_ros.runtime.heard_policy import HeardPolicy
 from smolvla_ros.simulation.arm import arm_of
 from smolvla_ros.simulation.rendering import Renderer
 from smolvla_ros.simulation.trial import Loop
@@ -38,34 +37,23 @@ BELOW_TABLE_M = 0.08
 
 
 class Panels:
-    """State: a world in which the scripted policy does a task, and the chunk that it gave last, with its time."""
+    """State: a world in which the scripted policy does a task."""
 
     def __init__(self, embodiment: Embodiment) -> None:
         self._embodiment, self._kinematics = embodiment, arm_of(embodiment).kinematics
         self._limits = MotionLimits.of(embodiment)
-        self._world, self._policy = World(embodiment), ScriptedPolicy(embodiment)
+        self._world, self._policy = World(embodiment), HeardPolicy(embodiment)
         self._world.reset(SEED)
-        self._loop = Loop(self._world, self, embodiment, np.random.default_rng(SEED))
+        self._loop = Loop(self._world, self._policy, embodiment, np.random.default_rng(SEED))
         self._renderer = Renderer(self._world, WIDTH, HEIGHT, fine=True)
-        self.name, self.cameras, self.needs_objects = "scripted", self._policy.cameras, True
-        self._chunk: Chunk | None = None
-        self._chunk_s = 0.0
-
-    def reset(self) -> None:
-        self._policy.reset()
-
-    def infer(self, observation: Observation) -> Chunk:
-        """Of the policy that is listened to."""
-        self._chunk, self._chunk_s = self._policy.infer(observation), observation.stamp_s
-        return self._chunk
 
     def task(self, until_s: float) -> np.ndarray:
         """(HEIGHT, WIDTH, 3) RGB: the arm at this time and its newest chunk."""
         while self._loop.now_s < until_s:
             self._loop.advance(INSTRUCTION)
-        assert self._chunk is not None  # the first is asked for at 0 s
-        past = int((self._loop.now_s - self._chunk_s) / STEP_S) + 1
-        rows = self._chunk.positions[past:]
+        newest = self._policy.heard[-1]
+        past = int((self._loop.now_s - newest.stamp_s) / STEP_S) + 1
+        rows = newest.chunk.positions[past:]
         return self._drawn(rows, self._plan(rows, len(rows)), f"running: {INSTRUCTION}")
 
     def refused(self) -> np.ndarray:
