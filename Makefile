@@ -49,8 +49,9 @@ small-checkpoint: build ## demonstrations, then a small SmolVLA that does the si
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint
 
-readme-picture: demo ## the picture in README
+readme-picture: demo ## the pictures in README and docs
 	@mkdir -p docs && cp out/demo/demo_frames.png docs/demo.png
+	@$(RUN) python -m smolvla_ros.runtime.motion_picture docs/coming_motion.png
 
 lint: $(VENV)/.setup ## ruff, mypy, clang-format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -40,6 +40,7 @@ setup(
     ],
     extras_require={
         "annotate": ["pillow", "transformers>=5.20"],
+        "rerun": ["rerun-sdk>=0.41,<0.42"],
         "simulation": ["mujoco>=3.3,<4"],
         "training": ["accelerate>=1.10,<2", "tensorboard"],
     },
@@ -56,6 +57,7 @@ setup(
             "arbiter = smolvla_ros.nodes.arbiter:main",
             "camera = smolvla_ros.nodes.camera:main",
             "executor = smolvla_ros.nodes.executor:main",
+            "motion_display = smolvla_ros.nodes.motion_display:main",
             "recorder = smolvla_ros.nodes.recorder:main",
             "policy = smolvla_ros.nodes.policy:main",
             "simulator = smolvla_ros.nodes.simulator:main",

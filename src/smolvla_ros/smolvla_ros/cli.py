@@ -19,6 +19,7 @@ COMMANDS = (
     "report",
     "dataset",
     "train",
+    "view",
 )
 
 

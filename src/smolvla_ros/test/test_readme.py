@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from smolvla_ros.nodes import camera, executor, policy, recorder, simulator
+from smolvla_ros.nodes import camera, executor, motion_display, policy, recorder, simulator
 
 PACKAGE_README = (Path(__file__).parents[1] / "README.md").read_text()
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -18,7 +18,7 @@ def table_of(node: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows]
 
 
-@pytest.mark.parametrize("node", [policy, executor, recorder, simulator, camera])
+@pytest.mark.parametrize("node", [policy, executor, motion_display, recorder, simulator, camera])
 def test_parameters_are_those_of_the_code(node) -> None:
     expected = [
         [

@@ -98,5 +98,5 @@ def test_rviz_shows_the_embodiments_cameras(embodiment: dict[str, Any]) -> None:
             topics[display["Class"].split("/")[1]].add(display["Topic"]["Value"])
     assert view["Global Options"]["Fixed Frame"] == "world"
     assert topics["Image"] == {camera["topic"] for camera in embodiment["cameras"]}
-    assert topics["MarkerArray"] == {"/simulator/markers"}
+    assert topics["MarkerArray"] == {"/simulator/markers", "/motion_display/markers"}
     assert {"RobotModel", "TF"} <= set(topics)

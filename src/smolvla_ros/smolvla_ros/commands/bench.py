@@ -18,6 +18,7 @@ BENCHES = {
     "train": "smolvla_ros.training.bench",
     "arms": "smolvla_ros.policies.arms_bench",
     "network": "smolvla_ros.network.bench",
+    "collision": "smolvla_ros.runtime.collision_bench",
 }
 # those whose `rows(peer, raw)` also keeps raw data and plots in reports/<name>/
 KEEPING_RAW = ("async",)

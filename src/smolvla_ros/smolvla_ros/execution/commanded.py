@@ -64,7 +64,7 @@ class CommandedMotion:
             return None
         return self._trajectory.sample(now_s)[0]
 
-    def follow(
+    def plan(
         self, now_s: float, measured: np.ndarray, times_s: np.ndarray, rows: np.ndarray, step_s: float
     ) -> LimitedMotion:
         """Through rows (rows, joints), a step apart, as near as the limits allow."""
@@ -73,9 +73,12 @@ class CommandedMotion:
         far[-1], times_s[-1] = True, max(times_s[-1], now_s + SHORTEST_INTERVAL_S)
         motion = motion_within(now_s, *self.state(now_s, measured), times_s[far], rows[far], self._limits)
         rows[far] = motion.rows
+        return replace(motion, rows=rows)
+
+    def follow(self, motion: LimitedMotion) -> None:
+        """A planned motion goes to the controller."""
         self.holding = False
         self._send(motion.trajectory)
-        return replace(motion, rows=rows)
 
     def hold(self, now_s: float, measured: np.ndarray) -> Trajectory:
         self.holding = True

@@ -17,6 +17,7 @@ import numpy as np
 from smolvla_ros.execution.acceptance import acceptable_rows, check_inputs, check_task, past_rows
 from smolvla_ros.execution.asking import Asker, Asking
 from smolvla_ros.execution.clock_offset import ClockOffset
+from smolvla_ros.execution.collisions import ClearMotion, CollisionCheck, clear_motion
 from smolvla_ros.execution.commanded import CommandedMotion, moves_little
 from smolvla_ros.execution.exchange import ArrivedChunk, Commands, Request, TaskCounts
 from smolvla_ros.execution.freshness import CLOCK_TOLERANCE_S
@@ -28,6 +29,7 @@ from smolvla_ros.execution.settings import SYNC, ExecutorSettings
 from smolvla_ros.execution.timeline import ChunkRejected, Timeline
 from smolvla_ros.execution.timing import ChunkTiming
 from smolvla_ros.execution.trajectory import Trajectory
+from smolvla_ros.execution.within_limits import LimitedMotion
 
 # a longer pause between two ticks is a clock set forward, or this process stood still
 LONGEST_TICK_S = 2.0
@@ -37,10 +39,14 @@ OBSERVED_AT_REST_S = 0.1
 
 @dataclass
 class ChunkExecutor:
-    """State: the timeline, what the controller has been told, the task, and the latched stops."""
+    """State: the timeline, what the controller has been told, the task, and the latched stops.
+
+    Without `collisions` nothing but the joints' limits keeps the arm from the table and from itself.
+    """
 
     limits: MotionLimits
     settings: ExecutorSettings = field(default_factory=ExecutorSettings)
+    collisions: CollisionCheck | None = None
 
     def __post_init__(self) -> None:
         self.timeline = Timeline(len(self.limits.names), self.settings.overlap_of(self.limits.names))
@@ -171,6 +177,7 @@ class ChunkExecutor:
         self._last_tick_s = now_s
         executed = self.timeline.advance(now_s)
         self._look(now_s)
+        motion = None if self.holds.mode(self.joints, now_s) else self._plan(now_s)
         self._update_mode(now_s)
         if self.holds.mode(self.joints, now_s):
             self._drop_rows()
@@ -178,7 +185,7 @@ class ChunkExecutor:
         self.counts.rows_executed += executed
         if not len(self.timeline) and self.horizon:
             self.counts.starved_s += max(0.0, since_s)
-        return Commands(self._follow(now_s), self._request(now_s))
+        return Commands(self._follow(now_s, motion), self._request(now_s))
 
     @property
     def warning(self) -> str:
@@ -272,14 +279,38 @@ class ChunkExecutor:
         """Between rows as they are executed; 0 before the first chunk."""
         return self.policy_step_s * self.timing.pace.slowdown
 
-    def _follow(self, now_s: float) -> Trajectory | None:
-        """The trajectory through all rows to come, once after rows have landed; a hold where they were dropped."""
-        if self.joints.measured is None or not len(self.timeline):
-            return self._hold(now_s) if self._dropped else None
-        if not self._new_rows:
+    def _plan(self, now_s: float) -> LimitedMotion | None:
+        """Through all rows to come, once after rows have landed, without those from a collision on."""
+        if not self._new_rows or self.joints.measured is None or not len(self.timeline):
             return None
+        measured, (times_s, rows) = self.joints.measured, self.timeline.rows()
+
+        def plan(count: int) -> LimitedMotion:
+            return self.motion.plan(now_s, measured, times_s[:count], rows[:count], self.step_s)
+
+        if self.collisions is None:
+            return plan(len(rows))
+        clear = clear_motion(plan, times_s, self.collisions)
+        if clear.collision is not None:
+            self._refuse_rows(now_s, clear, self.collisions.told(clear.collision))
+        return clear.motion
+
+    def _refuse_rows(self, now_s: float, clear: ClearMotion, told: str) -> None:
+        """The arm does what is left, and holds unless another chunk comes in time."""
+        self.counts.rows_refused += self.timeline.cut(clear.rows)
+        self.counts.refusals["collision"] += 1
+        self._policy_fault = f"rows refused: {told}"
+        if not clear.rows:
+            self.counts.chunks_refused += 1
+            self.gate.pause(now_s)
+            self._drop_rows()
+
+    def _follow(self, now_s: float, motion: LimitedMotion | None) -> Trajectory | None:
+        """The planned motion's trajectory; a hold where rows were dropped and nothing came in their place."""
+        if motion is None:
+            return self._hold(now_s) if self._dropped else None
         self._new_rows = self._dropped = False
-        motion = self.motion.follow(now_s, self.joints.measured, *self.timeline.rows(), self.step_s)
+        self.motion.follow(motion)
         self.counts.rows_clamped += motion.changed
         self.counts.clamps.update(motion.clamps)
         self.timeline.replace(motion.rows)

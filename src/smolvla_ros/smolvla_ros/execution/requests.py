@@ -56,7 +56,11 @@ class RequestGate:
         if request_id == self.in_flight:
             self.in_flight = None
             if not with_rows:
-                self._not_before_s = now_s + self.retry_s
+                self.pause(now_s)
+
+    def pause(self, now_s: float) -> None:
+        """What came is of no use: the next request waits a little."""
+        self._not_before_s = now_s + self.retry_s
 
     def next_request(
         self, now_s: float, queued: int, horizon: int, nothing_new: bool = False

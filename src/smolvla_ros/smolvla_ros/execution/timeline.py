@@ -95,6 +95,12 @@ class Timeline:
             self._chunks = self._chunks[executed:]
         return executed
 
+    def cut(self, rows: int) -> int:
+        """Keeps the next `rows` rows to come; returns how many behind them were dropped."""
+        dropped = len(self) - rows
+        self._times, self._positions, self._chunks = self._times[:rows], self._positions[:rows], self._chunks[:rows]
+        return dropped
+
     def stretch(self, now_s: float, by: float) -> None:
         """What is to come takes `by` times as long from now on."""
         self._times = now_s + by * (self._times - now_s)

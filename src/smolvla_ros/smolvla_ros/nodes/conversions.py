@@ -44,6 +44,11 @@ def rows_array(rows: Sequence[JointPositions]) -> np.ndarray:
     return np.array([row.positions for row in rows]) if len(lengths) == 1 else np.empty(len(rows))
 
 
+def row_times(start: TimeMsg, count: int, step: DurationMsg) -> np.ndarray:
+    """(rows,) s: of rows that are a step apart."""
+    return seconds(start) + seconds(step) * np.arange(count)
+
+
 def joint_positions(message: JointState, names: Sequence[str]) -> np.ndarray | None:
     """Positions (joints,) in the order of `names`; None where one is missing."""
     by_name = dict(zip(message.name, message.position, strict=False))
@@ -66,6 +71,12 @@ def trajectory_message(trajectory: Trajectory, names: Sequence[str]) -> JointTra
         )
     ]
     return message
+
+
+def point_times(message: JointTrajectory) -> np.ndarray:
+    """(points,) s: when a trajectory is at its points."""
+    start_s = seconds(message.header.stamp)
+    return np.array([start_s + seconds(point.time_from_start) for point in message.points])
 
 
 def image_array(message: Image | CompressedImage) -> np.ndarray:

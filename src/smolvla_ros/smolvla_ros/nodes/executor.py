@@ -17,7 +17,10 @@ from so100_hardware.thread_priority import take_priority
 from std_srvs.srv import Trigger
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest, ExecutorState
-from smolvla_ros.embodiment import EmbodimentError, load_embodiment
+from smolvla_ros.collision.arm_bodies import ArmBodies, CollisionModelError
+from smolvla_ros.collision.obstacles import load_obstacles
+from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
+from smolvla_ros.execution.collisions import CollisionCheck
 from smolvla_ros.execution.executor import ChunkExecutor
 from smolvla_ros.execution.overlap import OverlapError
 from smolvla_ros.execution.safety import MotionLimits
@@ -35,12 +38,21 @@ from smolvla_ros.nodes.process import run_node
 from smolvla_ros.nodes.rivals import Rivals
 from smolvla_ros.nodes.task_server import TaskServer
 from smolvla_ros.nodes.trouble_log import TroubleLog
+from smolvla_ros.runtime.description import DescriptionError, robot_description, with_mesh_paths
 
 STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
 LAST_WORD_S = 1.0
-OPERATOR_ERRORS = (ControllerError, EmbodimentError, ModeError, OverlapError, QueueRuleError)
+OPERATOR_ERRORS = (
+    CollisionModelError,
+    ControllerError,
+    DescriptionError,
+    EmbodimentError,
+    ModeError,
+    OverlapError,
+    QueueRuleError,
+)
 
 
 class ExecutorNode(ManagedNode):
@@ -64,7 +76,8 @@ class ExecutorNode(ManagedNode):
             for name, joint in zip(embodiment.wire_names, embodiment.joints, strict=True)
             if joint.lerobot_unit == "range_0_100"
         ]
-        self._core = ChunkExecutor(MotionLimits.of(embodiment), executor_settings(settings, self._grippers))
+        chosen = executor_settings(settings, self._grippers)
+        self._core = ChunkExecutor(MotionLimits.of(embodiment), chosen, collision_check(embodiment, settings))
         self._log = TroubleLog(self.get_logger())
         self._rate_hz, self._ticks = settings["rate"], 0
         self._controller = make_controller(settings["controller"], self, self._names)
@@ -207,6 +220,16 @@ class ExecutorNode(ManagedNode):
     def _reset_emergency_stop(self, _request: Any, response: Any) -> Any:
         self._core.reset_emergency_stop()
         return _answer(response, "reset; give the task again")
+
+
+def collision_check(embodiment: Embodiment, settings: dict[str, Any]) -> CollisionCheck | None:
+    """None where it is not asked for. Raises DescriptionError, EmbodimentError, CollisionModelError."""
+    if not settings["collision_check"]:
+        return None
+    obstacles = load_obstacles(settings["obstacles"])
+    urdf = with_mesh_paths(robot_description(embodiment, "virtual", ""))  # shapes are the same whatever drives the arm
+    bodies = ArmBodies(urdf, embodiment.joint_names, obstacles)
+    return CollisionCheck(bodies.depths, settings["collision_tolerance"])
 
 
 def _answer(response: Any, message: str) -> Any:

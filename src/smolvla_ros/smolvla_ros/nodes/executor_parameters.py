@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from smolvla_ros.execution.collisions import TOLERANCE_M
 from smolvla_ros.execution.overlap import OVERLAPS
 from smolvla_ros.execution.settings import ExecutorSettings
 from smolvla_ros.nodes.controllers import CONTROLLERS, TRAJECTORY
@@ -34,6 +35,9 @@ PARAMETERS = (
         (0, 99),
     ),
     Parameter("controller", TRAJECTORY, "what gets the motion: " + ", ".join(CONTROLLERS)),
+    Parameter("collision_check", False, "refuse rows that would drive the arm into the table, obstacles or itself"),
+    Parameter("collision_tolerance", TOLERANCE_M, "m; how deep it may be commanded into anything", (0.0, 0.1)),
+    Parameter("obstacles", "", "YAML file of what else stands around the arm; empty: the table alone"),
     live("mode", DEFAULTS.mode, "async; sync: chunks are asked for while the arm holds"),
     live("n_action_steps", DEFAULTS.n_action_steps, "sync: rows of each chunk that are executed; 0: all", (0, 1000)),
     live(

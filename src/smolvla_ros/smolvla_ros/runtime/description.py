@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,16 @@ def robot_description(embodiment: Embodiment, hardware_type: str, usb_port: str)
         first = (done.stderr.strip().splitlines() or ["no message"])[0]  # the lines below say where xacro was
         raise DescriptionError(f"xacro {file.name} failed: {first}")
     return done.stdout
+
+
+def with_mesh_paths(urdf: str) -> str:
+    """The URDF with its meshes named by paths instead of package://. Raises DescriptionError."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    def path(match: re.Match[str]) -> str:
+        try:
+            return f"{get_package_share_directory(match[1])}/"
+        except PackageNotFoundError:
+            raise DescriptionError(f"package {match[1]}, whose meshes the URDF names, is not installed") from None
+
+    return re.sub(r"package://([^/\"]+)/", path, urdf)

@@ -96,7 +96,8 @@ ARGUMENTS = (
         ("all", "robot", "policy"),
     ),
     LaunchArgument("robots", "", "namespaces of the robots that the policy serves, with commas; empty: its own"),
-    LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only)", ("true", "false")),
+    LaunchArgument("display", "false", "publish the coming motion as markers", ("true", "false")),
+    LaunchArgument("use_rviz", "false", "start rviz2 (ROS hosts only), and display", ("true", "false")),
 )
 
 
@@ -198,6 +199,8 @@ def graph(
         mode = {} if arguments["mode"] == "async" else {"mode": arguments["mode"]}
         nodes += [policy] if arguments["side"] == "all" else []
         nodes.append(node("smolvla_ros", "executor", embodiment=embodiment, **mode, **priority))
+    if "true" in (arguments["display"], arguments["use_rviz"]):
+        nodes.append(node("smolvla_ros", "motion_display", embodiment=embodiment))
     if arguments["record"] == "true":
         folder, images = str(Path(arguments["record_folder"]).resolve()), arguments["record_images"]
         # a policy's tasks are followed; who leads an arm says when an episode begins and ends

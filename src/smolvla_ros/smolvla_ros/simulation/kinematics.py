@@ -90,6 +90,10 @@ class Kinematics:
         origin, rotation = self.gripper_frame(positions)
         return origin + rotation @ self.pinch_in_gripper
 
+    def pinch_path(self, rows: np.ndarray) -> np.ndarray:
+        """The same for rows (n, 6) in rad: (n, 3) in metres."""
+        return np.array([self.pinch_point(row) for row in rows]).reshape(-1, 3)
+
     def arm_pose(self, positions: np.ndarray) -> np.ndarray:
         """Positions (..., 6) in rad to arm poses (..., 6).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from smolvla_ros.embodiment import load_embodiment
+from smolvla_ros.execution.collisions import CollisionCheck
 from smolvla_ros.execution.exchange import ArrivedChunk
 from smolvla_ros.execution.executor import ChunkExecutor
 from smolvla_ros.execution.safety import MotionLimits
@@ -21,8 +22,10 @@ TASK = "put the red cube in the blue box"
 class Bench:
     """State: the clock, what the executor has published, and the answers that are under way."""
 
-    def __init__(self, latency_s: float = 0.1, **settings: float | str | bool) -> None:
-        self.executor = ChunkExecutor(LIMITS, ExecutorSettings(**settings))
+    def __init__(
+        self, latency_s: float = 0.1, collisions: CollisionCheck | None = None, **settings: float | str | bool
+    ) -> None:
+        self.executor = ChunkExecutor(LIMITS, ExecutorSettings(**settings), collisions)
         self.now_s, self.latency_s = 100.0, latency_s
         self.trajectories: list[Trajectory] = []
         self.requests: list = []

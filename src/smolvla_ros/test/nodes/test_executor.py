@@ -8,6 +8,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from played_arm import RESULT, ROBOT, TASK, Arm
 from smolvla_ros.nodes.conversions import duration_message, rows_message, seconds, time_message
+from smolvla_ros.simulation.arm import arm_of
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
@@ -80,6 +81,31 @@ def test_chunks_that_come_too_late_to_keep_the_queue_filled_are_warned_of(graph)
     arm.graph.wait(lambda: any(said in array.status[0].message for array in arm.diagnostics))
     assert arm.graph.log("executor").count(said) == 1
     assert arm.states[-1].threshold == pytest.approx(1.2 * 1.0 / (1.28 * 50 / 30) + 1 / 50, abs=0.05)
+
+
+def test_a_chunk_through_the_table_is_followed_as_far_as_it_is_clear(graph) -> None:
+    graph.start("executor", collision_check=True)
+    arm, kinematics = Arm(graph), arm_of(ROBOT).kinematics
+    arm.answers = False
+    arm.give()
+    graph.wait(lambda: arm.requests)
+    start, end = kinematics.arm_pose(ROBOT.home_rad), kinematics.downward_pose(np.array([0.22, 0.0, -0.06]), 0.0, 0.3)
+    course = start + np.linspace(0.0, 1.0, 50)[:, None] * (end - start)
+    arm.send(arm.requests[-1], positions=rows_message(kinematics.joint_positions(course)))
+    state = arm.wait_mode(ExecutorState.MODE_FAULT)
+    assert state.reason.startswith("rows refused: collision: ")
+    assert "table" in state.reason
+    assert 0 < state.rows_refused < 50
+    graph.wait(lambda: arm.diagnosed("refused: collision") == "1")
+    sent = np.array([point.positions for point in arm.trajectories[0].points])
+    assert 0.0 < kinematics.pinch_path(sent)[:, 2].min() < 0.03
+
+
+def test_obstacles_that_are_not_there_end_the_node_with_the_reason(graph) -> None:
+    child = graph.start("executor", collision_check=True, obstacles="/nowhere.yaml")
+    assert child.wait(30) == 2
+    assert "obstacles: expected a YAML file, found /nowhere.yaml: No such file" in graph.log("executor")
+    assert "Traceback" not in graph.log("executor")
 
 
 def test_goals_end_by_time_limit_cancel_and_a_newer_goal(arm: Arm) -> None:

@@ -29,6 +29,13 @@ def test_the_recorder_is_there_on_request_and_records_each_task() -> None:
     assert recorder.parameters["image_transport"] == "compressed"
 
 
+def test_the_coming_motion_is_shown_on_request_and_for_rviz() -> None:
+    assert "motion_display" not in names()
+    assert "motion_display" in names("display:=true")
+    assert "motion_display" in names("use_rviz:=true")
+    assert names("side:=policy", "display:=true") == ["policy"]
+
+
 def test_a_real_arm_needs_no_simulator() -> None:
     assert names("hardware_type:=real") == ["so100_driver", "policy", "executor"]
 

