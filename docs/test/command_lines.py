@@ -35,6 +35,7 @@ NODE_SOURCES = "".join(
 LAUNCH_FILES = {
     path.name: path for pattern in ("launch/*.launch.py", "src/*/launch/*.launch.py") for path in ROOT.glob(pattern)
 }
+WRAPPERS = ("sudo", "plain_host/in_environment.sh")
 TRANSITIONS = ("configure", "activate", "deactivate", "cleanup", "shutdown")
 
 
