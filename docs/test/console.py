@@ -43,7 +43,9 @@ class Reader:
             printed = self.told[step.command] if step.command in self.told else self._run(f"{console}", step)
             if not matches(step.shown, printed.splitlines()):
                 shown = "\n".join(step.shown)
-                raise GuideIsWrong(f"{console}: $ {step.command}\n--- the guide shows\n{shown}\n--- it prints\n{printed}")
+                raise GuideIsWrong(
+                    f"{console}: $ {step.command}\n--- the guide shows\n{shown}\n--- it prints\n{printed}"
+                )
         return len(found)
 
     def _run(self, where: str, step: Step) -> str:

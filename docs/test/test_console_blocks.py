@@ -16,7 +16,7 @@ from fences import PAGES, ROOT, fences
 from prepared import FOUND_THERE
 
 sys.path.insert(0, str(ROOT / "src/so100_hardware/test/commands"))
-from guide_transcripts import tell  # noqa: E402
+from guide_transcripts import tell
 
 TO_THE_LETTER = ROOT / "docs/so100_command.md"
 RUN_HERE = [page for page in PAGES if fences(page, "console") and page != TO_THE_LETTER]

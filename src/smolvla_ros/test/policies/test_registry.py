@@ -34,5 +34,5 @@ def test_a_class_that_is_no_policy_is_refused_with_what_it_lacks(module: Path) -
     ],
 )
 def test_a_class_that_is_not_there_is_told_with_where_it_was_looked_for(name: str, found: str) -> None:
-    with pytest.raises(UnknownPolicy, match=f"expected a class .* PYTHONPATH.*{found}"):
+    with pytest.raises(UnknownPolicy, match=f"expected a class .*PYTHONPATH.*{found}"):
         make_policy(name, load_embodiment())
