@@ -1,8 +1,8 @@
 """Runs the console blocks of one guide, in order, in one folder.
 
 The folder holds a link to `config`, the guide's titled blocks as files, and what `found_there` puts into it. A command
-ends with 0; one that should not says so by `; echo $?`. Commands of `so100` talk to a virtual arm and an operator who is
-played: their output is that of docs/so100_command.md's story.
+ends with 0; one that should not says so by `; echo $?`. Commands of `so100` talk to a virtual arm and to an operator who
+is played: their output is that of docs/so100_command.md's story.
 """
 
 from __future__ import annotations
@@ -42,10 +42,8 @@ class Reader:
         for console, step in found:
             printed = self.told[step.command] if step.command in self.told else self._run(f"{console}", step)
             if not matches(step.shown, printed.splitlines()):
-                shown = "\n".join(step.shown)
-                raise GuideIsWrong(
-                    f"{console}: $ {step.command}\n--- the guide shows\n{shown}\n--- it prints\n{printed}"
-                )
+                sides = "\n".join(["--- the guide shows", *step.shown, "--- it prints", printed])
+                raise GuideIsWrong(f"{console}: $ {step.command}\n{sides}")
         return len(found)
 
     def _run(self, where: str, step: Step) -> str:

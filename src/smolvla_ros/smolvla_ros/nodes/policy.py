@@ -38,7 +38,7 @@ PARAMETERS = (
     Parameter(
         "policy",
         "scripted",
-        "'scripted', a checkpoint's folder, its name on the hub (owner/name[@revision]), or module:Class",
+        "'scripted', a checkpoint's folder or hub name (owner/name[@revision]), or module:Class",
     ),
     Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
     Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"),
