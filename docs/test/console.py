@@ -1,8 +1,8 @@
 """Runs the console blocks of one guide, in order, in one folder.
 
 The folder holds a link to `config`, the guide's titled blocks as files, and what `found_there` puts into it. A command
-ends with 0; one that should not says so by `; echo $?`. Commands of `so100` talk to a virtual arm and to an operator who
-is played: their output is that of docs/so100_command.md's story.
+ends with 0; one that should not says so by `; echo $?`. Commands of `so100` talk to a virtual arm and to an operator
+who is played: their output is that of docs/so100_command.md's story.
 """
 
 from __future__ import annotations

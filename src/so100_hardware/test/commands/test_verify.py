@@ -186,9 +186,7 @@ def test_an_so101_is_compared_with_its_own_description(
     assert {verdict_of(said, name) for name in NAMES} == {"right"}
 
 
-def test_an_arm_of_another_kind_is_refused_before_anything_moves(
-    so100: Run, virtual: VirtualBus, tmp_path: Path
-) -> None:
+def test_an_arm_of_another_kind_is_refused_at_once(so100: Run, virtual: VirtualBus, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(BASE.read_text().replace("robot_type: so100", "robot_type: so999"))
     code, said = so100("verify", "--port", virtual.port, "--arm", tmp_path / "own.yaml")
     assert code == 2
