@@ -62,7 +62,7 @@ def _simple_commands(line: str) -> list[list[str]]:
     found: list[list[str]] = []
     open_commands: list[list[str]] = [[]]
     for token in lexer:
-        if token == "(":
+        if token.endswith("(") and set(token) <= set("<("):
             open_commands.append([])
         elif token == ")":
             found.append(open_commands.pop())
@@ -223,7 +223,7 @@ def _anything(words: Sequence[str]) -> None:
 
 OTHERS = (
     *("apt-get", "cd", "cmake", "colcon", "cp", "docker", "git", "pip", "rosdep", "rviz2", "source", ".", "udevadm"),
-    *("usermod", "v4l2-ctl", "xacro", "cat", "mkdir"),
+    *("usermod", "v4l2-ctl", "xacro", "cat", "mkdir", "sed"),
 )
 ROS2: dict[str, Callable[[Sequence[str]], None]] = {
     "launch": _ros2_launch,
