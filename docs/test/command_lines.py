@@ -182,7 +182,7 @@ def _ros2_run(words: Sequence[str]) -> None:
     if f'"{program} = ' not in entry_points and program not in built:
         raise WrongCommand(f"ros2 run {package} {program}: no such program")
     for name in re.findall(r"-p (\w+):=", " ".join(rest)):
-        if program in PARAMETERS and name not in PARAMETERS[program]:
+        if program in PARAMETERS and name not in PARAMETERS[program] | {"autostart"}:
             raise WrongCommand(f"ros2 run {package} {program}: no parameter '{name}'")
 
 
