@@ -117,6 +117,8 @@ def _make(words: Sequence[str]) -> None:
 def _python(words: Sequence[str]) -> None:
     if words[0] == "-c":
         ast.parse(words[1])
+    elif words[:2] in (["-m", "colcon"], ["-m", "venv"], ["-m", "pytest"]):
+        _paths_exist(words)
     elif words[0] == "-m":
         spec = importlib.util.find_spec(words[1])
         if spec is None or spec.origin is None:
