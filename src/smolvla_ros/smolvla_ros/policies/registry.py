@@ -33,8 +33,8 @@ def make_policy(
     sampler: SamplerSettings = DEFAULT,
     engine: str = AUTO,
 ) -> Policy:
-    """The policy called `name`: "scripted", a checkpoint that comes with the project, a SmolVLA checkpoint's folder, one
-    of the hub: owner/name[@revision], or a class of anybody's: module:Class, which is called with the embodiment.
+    """The policy called `name`: "scripted", a checkpoint that comes with the project, a SmolVLA checkpoint's folder,
+    one of the hub: owner/name[@revision], or anybody's class: module:Class, which is called with the embodiment.
 
     `sampler` and `engine` (one of engines.choice, or "auto") are for checkpoints.
     """
