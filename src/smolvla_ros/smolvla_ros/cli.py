@@ -55,12 +55,16 @@ def operator_errors() -> tuple[type[Exception], ...]:
     )
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="smolvla", description="SmolVLA for ROS 2")
     commands = parser.add_subparsers(required=True, metavar="command")
     for name in COMMANDS:
         importlib.import_module(f"smolvla_ros.commands.{name}").add_parser(commands)
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = make_parser().parse_args(words)
     try:
         return options.command(options)
     except operator_errors() as error:

@@ -75,9 +75,10 @@ class ArmJoint:
 
 @dataclass(frozen=True)
 class ArmFile:
-    """An arm's joints in the order of its file."""
+    """An arm's joints in the order of its file. robot_type: "" where the file has none."""
 
     path: Path
+    robot_type: str
     joints: tuple[ArmJoint, ...]
     usb_port: str
     baud_rate: int
@@ -123,8 +124,14 @@ def load_arm_file(path: Path) -> ArmFile:
     bus = raw.get("bus")
     bus = bus if isinstance(bus, Mapping) else {}
     joints = tuple(_joint(path, entry) for entry in raw["joints"])
-    port, baud_rate = str(bus.get("usb_port", "")), int(bus.get("baud_rate", DEFAULT_BAUD_RATE))
-    return ArmFile(path, joints, port, baud_rate, str(raw.get("prefix", "")))
+    return ArmFile(
+        path,
+        str(raw.get("robot_type", "")),
+        joints,
+        str(bus.get("usb_port", "")),
+        int(bus.get("baud_rate", DEFAULT_BAUD_RATE)),
+        str(raw.get("prefix", "")),
+    )
 
 
 def _joint(path: Path, entry: Any) -> ArmJoint:

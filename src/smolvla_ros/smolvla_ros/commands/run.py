@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from smolvla_ros.commands.leading import record_episodes
+from smolvla_ros.runtime.errors import OperatorError
 from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments
 from smolvla_ros.runtime.prefixed_files import with_prefix
 from smolvla_ros.runtime.processes import NodeDeath, NodeProcesses, prepare_environment
@@ -68,12 +69,10 @@ def run(options: argparse.Namespace) -> int:
         say(f"task: {instruction}")
         try:
             outcome = give_task(session, instruction, options.time_limit)
-            if arguments["record"] == "true" and outcome.judged is not None:
-                session.operator.listen(SETTLE_S)  # the recorder closes the bag
-                say(f"recorded {session.operator.label_episode(outcome.judged, outcome.message)}")
+            kept = arguments["record"] != "true" or outcome.judged is None or label_episode(session, outcome)
         except NodeDied as death:
             return hold_after(session, death, recording)
-    return report(options, outcome, recording, session)
+    return report(options, outcome, recording, session) or int(not kept)
 
 
 def serve(options: argparse.Namespace, arguments: dict[str, str]) -> int:
@@ -116,6 +115,17 @@ def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOu
         return session.operator.run_task(instruction, time_limit_s, session.simulated, on_progress)
     finally:
         line.close()
+
+
+def label_episode(session: Session, outcome: TaskOutcome) -> bool:
+    """The judgement into the episode's bag; whether there is one."""
+    session.operator.listen(SETTLE_S)  # the recorder closes the bag
+    try:
+        say(f"recorded {session.operator.label_episode(bool(outcome.judged), outcome.message)}")
+    except OperatorError:
+        say(f"NOT recorded: {session.nodes.last_words('recorder')}")
+        return False
+    return True
 
 
 def hold_after(session: Session, death: NodeDied, recording: Recording) -> int:

@@ -199,9 +199,12 @@ class Operator(Node):
         return str(answer.message)
 
     def label_episode(self, succeeded: bool, note: str) -> str:
-        """What the recorder says. Raises OperatorError."""
+        """What the recorder says. Raises OperatorError, also where there is no episode."""
         request = LabelEpisode.Request(episode_succeeded=succeeded, note=note)
-        return str(self._wait(self._label.call_async(request), 10.0, "/recorder/label_episode").message)
+        answer = self._wait(self._label.call_async(request), 10.0, "/recorder/label_episode")
+        if not answer.success:
+            raise OperatorError(str(answer.message))
+        return str(answer.message)
 
     def _judge(self, instruction: str) -> bool | None:
         try:

@@ -35,7 +35,11 @@ PARAMETERS = (
     Parameter("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     Parameter("robots", [""], "namespaces of the robots to serve, relative to the node's; '': its own"),
     Parameter("embodiments", [""], "embodiment files of `robots`, one each; ['']: `embodiment` for all"),
-    Parameter("policy", "scripted", "'scripted', a checkpoint's folder, or its name on the hub: owner/name[@revision]"),
+    Parameter(
+        "policy",
+        "scripted",
+        "'scripted', a checkpoint's folder or hub name (owner/name[@revision]), or module:Class",
+    ),
     Parameter("device", "cpu", "where a checkpoint runs: cpu, cuda, cuda:1, ..."),
     Parameter("engine", "auto", "what computes: auto, torch, cpu-fp32, cpu-bf16, cpu-int8, cuda-bf16"),
     Parameter("seed", 0, "seed of the sampler's noise", (0, 2**31 - 1)),

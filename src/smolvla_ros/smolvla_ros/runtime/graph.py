@@ -48,7 +48,7 @@ ARGUMENTS = (
         ("mujoco", "real", "virtual", "mock_components"),
     ),
     LaunchArgument("usb_port", "", "serial device of a real arm; empty: the embodiment file's"),
-    LaunchArgument("policy", "scripted", "'scripted', a SmolVLA checkpoint's folder, or its hub name"),
+    LaunchArgument("policy", "scripted", "'scripted', a SmolVLA checkpoint's folder, its hub name, or module:Class"),
     LaunchArgument("instruction", "", "what the arm should do, in words; empty: wait for a RunTask goal"),
     LaunchArgument("embodiment", "", "embodiment file; empty: config/so100.yaml"),
     LaunchArgument("prefix", "", "before the names of joints and frames, for one of two arms; empty: the embodiment's"),

@@ -13,8 +13,9 @@ from so100_hardware._bus import Bus
 from so100_hardware.arm_file import ArmFile
 from so100_hardware.commands.arm_options import add_arm_option, add_port_options, calibrated_choice
 from so100_hardware.commands.console import Console
+from so100_hardware.commands.errors import CommandError
 from so100_hardware.commands.releasing import release
-from so100_hardware.workshop.pose_check import POSES, TOLERANCE_RAD, Fault, Verdict, judge
+from so100_hardware.workshop.pose_check import POSES, ROBOT_TYPES, TOLERANCE_RAD, Fault, Verdict, judge
 from so100_hardware.workshop.servo_check import check_servos
 
 ADVICE = {
@@ -44,6 +45,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def verify(options: argparse.Namespace, console: Console) -> int:
     arm = calibrated_choice(options.arm, options.calibration)
+    if arm.robot_type not in ROBOT_TYPES:
+        raise CommandError(
+            f"{arm.path}: robot_type: expected {' or '.join(ROBOT_TYPES)}, whose poses this command knows,"
+            f" found '{arm.robot_type}'"
+        )
     with Bus(options.port, options.baud_rate or arm.baud_rate, retries=3) as bus:
         check_servos(bus, arm.servo_ids)
         release(bus, arm.servo_ids, console)

@@ -6,6 +6,7 @@ Pure. Both poses are put by hand, so an angle counts as right within TOLERANCE_R
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,21 +20,28 @@ QUARTER_RAD = math.pi / 2
 
 @dataclass(frozen=True)
 class Pose:
-    """A pose that an eye can judge: what to do, and the angles of the description there."""
+    """A pose that an eye can judge: what to do, and the angles of each robot_type's description there."""
 
     name: str
     steps: tuple[str, ...]
-    body_rad: dict[str, float]
+    body_rad: Mapping[str, Mapping[str, float]]
     gripper_open: bool
 
-    def angle_rad(self, joint: ArmJoint) -> float:
-        """Of a joint of the SO-100. The gripper's ends are those of the description. Raises KeyError."""
+    def angle_rad(self, robot_type: str, joint: ArmJoint) -> float:
+        """The gripper's ends are those of the description. Raises KeyError."""
         if joint.name == "gripper":
             return joint.limits_rad[1 if self.gripper_open else 0]
-        return self.body_rad[joint.name]
+        return self.body_rad[robot_type][joint.name]
 
 
-# Lines are from joint axis to joint axis; the angles follow from the official URDF's figures, as a test checks.
+BODY = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
+
+
+def _of_each(so100: Sequence[float], so101: Sequence[float]) -> dict[str, dict[str, float]]:
+    return {"so100": dict(zip(BODY, so100, strict=True)), "so101": dict(zip(BODY, so101, strict=True))}
+
+
+# Lines are from joint axis to joint axis; the angles follow from the official URDFs' figures, as a test checks.
 POSES = (
     Pose(
         "right angle",
@@ -43,7 +51,7 @@ POSES = (
             "lower arm level and forward, the hand in line with it",
             "moving jaw on top, gripper closed",
         ),
-        {"shoulder_pan": 0.0, "shoulder_lift": 1.557, "elbow_flex": -1.290, "wrist_flex": -0.590, "wrist_roll": 0.0},
+        _of_each(so100=(0.0, 1.557, -1.290, -0.590, 0.0), so101=(0.0, -0.244, 0.282, -0.019, 0.0)),
         gripper_open=False,
     ),
     Pose(
@@ -54,16 +62,14 @@ POSES = (
             "the hand straight up",
             "moving jaw on the left, seen along the arm from the base; gripper wide open",
         ),
-        {
-            "shoulder_pan": QUARTER_RAD,
-            "shoulder_lift": 3.128,
-            "elbow_flex": -2.861,
-            "wrist_flex": -2.161,
-            "wrist_roll": QUARTER_RAD,
-        },
+        _of_each(
+            so100=(QUARTER_RAD, 3.128, -2.861, -2.161, QUARTER_RAD),
+            so101=(-QUARTER_RAD, 1.327, -1.289, -1.590, QUARTER_RAD),
+        ),
         gripper_open=True,
     ),
 )
+ROBOT_TYPES = tuple(POSES[0].body_rad)
 
 
 class Fault(Enum):
@@ -90,12 +96,17 @@ class Verdict:
 
 
 def judge(arm: ArmFile, first_ticks: dict[str, int], second_ticks: dict[str, int]) -> list[Verdict]:
-    """The verdict on each joint for what its servo showed in both POSES. Raises KeyError for other joints."""
-    return [_judge_joint(joint, (first_ticks[joint.name], second_ticks[joint.name])) for joint in arm.joints]
+    """The verdict on each joint for what its servo showed in both POSES.
+
+    Raises KeyError for other joints and for a robot_type that is none of ROBOT_TYPES.
+    """
+    return [
+        _judge_joint(arm.robot_type, joint, (first_ticks[joint.name], second_ticks[joint.name])) for joint in arm.joints
+    ]
 
 
-def _judge_joint(joint: ArmJoint, ticks: tuple[int, int]) -> Verdict:
-    expected = (POSES[0].angle_rad(joint), POSES[1].angle_rad(joint))
+def _judge_joint(robot_type: str, joint: ArmJoint, ticks: tuple[int, int]) -> Verdict:
+    expected = (POSES[0].angle_rad(robot_type, joint), POSES[1].angle_rad(robot_type, joint))
     found = (joint.radians(ticks[0]), joint.radians(ticks[1]))
     fault = _fault(expected, found)
     sign = -joint.sign if fault is Fault.SIGN else joint.sign

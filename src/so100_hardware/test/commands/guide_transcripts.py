@@ -84,8 +84,11 @@ def tell(folder: Path) -> dict[str, str]:
             story.play("so100 calibrate --port /dev/ttyACM0 -o my_arm.json", ["", "y"], sweep)
             story.play("so100 doctor --port /dev/ttyACM0 --calibration my_arm.json")
             story.play("so100 embodiment --calibration my_arm.json -o my_arm.yaml")
+            Path("config").symlink_to(GUIDE.parents[1] / "config")
+            story.play("so100 embodiment --calibration my_arm.json --base config/so101.yaml -o my_so101.yaml")
             poses = [
-                [j.ticks(pose.angle_rad(j)) + m for j, m in zip(base.joints, MOUNTED, strict=True)] for pose in POSES
+                [j.ticks(pose.angle_rad("so100", j)) + m for j, m in zip(base.joints, MOUNTED, strict=True)]
+                for pose in POSES
             ]
             held = [lambda to=pose: arm.move(to) for pose in poses]
             story.play("so100 verify --port /dev/ttyACM0 --arm my_arm.yaml", held)

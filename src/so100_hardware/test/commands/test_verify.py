@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from smolvla_ros.simulation.arm import Arm
 from smolvla_ros.simulation.so100 import SO100
+from smolvla_ros.simulation.so101 import SO101
 from so100_hardware.arm_file import ArmFile, load_arm_file
 from so100_hardware.calibration import Calibration, JointCalibration, save_calibration
 from so100_hardware.workshop.pose_check import POSES, Fault, judge
@@ -27,7 +29,7 @@ def arm() -> ArmFile:
 
 def shown(arm: ArmFile, pose: int, **off_rad: float) -> list[float]:
     """Encoder counts of the arm in a pose, each joint put with an error."""
-    return [j.ticks(POSES[pose].angle_rad(j) + off_rad.get(j.name, 0.0)) for j in arm.joints]
+    return [j.ticks(POSES[pose].angle_rad(arm.robot_type, j) + off_rad.get(j.name, 0.0)) for j in arm.joints]
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def test_the_verdict_s_zero_and_sign_make_the_joint_right(arm: ArmFile) -> None:
             assert v.fault is (Fault.SIGN if mirrored else Fault.ZERO)
             for pose, at in zip(POSES, ticks, strict=True):
                 found = v.sign * (at[v.joint.name] - v.zero_ticks) * 2 * math.pi / 4096
-                assert found == pytest.approx(pose.angle_rad(v.joint), abs=0.002)
+                assert found == pytest.approx(pose.angle_rad(arm.robot_type, v.joint), abs=0.002)
 
 
 def test_a_foreign_calibration_shows_as_a_wrong_zero_with_its_offset(
@@ -152,19 +154,40 @@ def test_torque_goes_off_only_after_a_warning(so100: Run, virtual: VirtualBus, m
     assert "needs a terminal" in said
 
 
-def test_the_poses_are_what_their_words_say() -> None:
-    """Against the official URDF's figures: lines from axis to axis, the jaw at the hand's -x."""
+@pytest.mark.parametrize(("model", "jaw_side"), [(SO100, -1), (SO101, 1)], ids=["so100", "so101"])
+def test_the_poses_are_what_their_words_say(model: Arm, jaw_side: int) -> None:
+    """Against the official URDFs' figures: lines from axis to axis, the jaw at the hand's -x or x."""
+    arm = model.kinematics
     for pose, elevations, heading, jaw in (
         (POSES[0], (90.0, 0.0, 0.0), (1.0, 0.0), (0.0, 0.0, 1.0)),
         (POSES[1], (0.0, 0.0, 90.0), (0.0, 1.0), (-1.0, 0.0, 0.0)),  # reaching along +y, its left is -x
     ):
-        angles = [pose.body_rad[name] for name in NAMES[:5]]
+        angles = [pose.body_rad[model.robot_type][name] for name in NAMES[:5]]
         positions = np.array([*angles, 0.0])
-        _, shoulder, elbow, wrist, _ = SO100.kinematics.joint_origins(positions)
-        tip, (_, rotation) = SO100.kinematics.pinch_point(positions), SO100.kinematics.gripper_frame(positions)
+        _, shoulder, elbow, wrist, _ = arm.joint_origins(positions)
+        tip, (_, rotation) = arm.pinch_point(positions), arm.gripper_frame(positions)
         lines = (elbow - shoulder, wrist - elbow, tip - wrist)
         for line, elevation in zip(lines, elevations, strict=True):
-            assert math.degrees(math.asin(line[2] / np.linalg.norm(line))) == pytest.approx(elevation, abs=3)
+            # in the arm's plane: the SO-101's axes cross it beside each other
+            assert math.degrees(math.atan2(line[2], line[:2] @ heading)) == pytest.approx(elevation, abs=3)
         reach = next(line for line, elevation in zip(lines, elevations, strict=True) if elevation == 0)
-        assert np.allclose(reach[:2] / np.linalg.norm(reach[:2]), heading, atol=0.02)
-        assert np.allclose(-rotation[:, 0], jaw, atol=0.05)
+        assert reach[:2] @ heading > 0.95 * np.linalg.norm(reach[:2])
+        assert np.allclose(jaw_side * rotation[:, 0], jaw, atol=0.06)
+
+
+def test_an_so101_is_compared_with_its_own_description(
+    so100: Run, virtual: VirtualBus, hand_moved, make_console
+) -> None:
+    file = BASE.with_name("so101.yaml")
+    hand, poses = hand_moved(), [shown(load_arm_file(file), pose) for pose in (0, 1)]
+    console = make_console([lambda: hand.move(poses[0]), lambda: hand.move(poses[1])])
+    code, said = so100("verify", "--port", virtual.port, "--arm", file, console=console)
+    assert code == 0, said
+    assert {verdict_of(said, name) for name in NAMES} == {"right"}
+
+
+def test_an_arm_of_another_kind_is_refused_at_once(so100: Run, virtual: VirtualBus, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(BASE.read_text().replace("robot_type: so100", "robot_type: so999"))
+    code, said = so100("verify", "--port", virtual.port, "--arm", tmp_path / "own.yaml")
+    assert code == 2
+    assert "robot_type: expected so100 or so101, whose poses this command knows, found 'so999'" in said
