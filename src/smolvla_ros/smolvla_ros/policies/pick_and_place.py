@@ -47,6 +47,12 @@ TURNS_RAD = np.radians([0, 15, -15, 30, -30, 45, -45, 60, -60, 90, -90]).tolist(
 
 SLOWEST_SHARE_RAD_S = 2.0
 
+# from the line on which the fingers close on a cube, seen from above: near enough to come straight down, or to close
+LINED_UP_M, LOW_WITHIN_M = 0.008, 0.008
+OPEN_ABOVE_RAD, DOWN_M_PER_S = 0.45, 0.12
+# of the joint that goes farthest: nothing to be done, and as much as a whole move
+NO_WAY_RAD, WHOLE_MOVE_RAD = 0.005, 0.3
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -89,6 +95,8 @@ class ArmMoves:
     """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else.
 
     along_sides: the jaw is laid along a cube's sides; if not, the wrist stays as it is, and the fingers turn the cube.
+    goes_on: what is left of a move takes less time than the whole, and fingers that are right above a cube or around it
+    already come down or close, whoever has brought them there; if not, they rise and begin anew.
     """
 
     def __init__(
@@ -98,8 +106,9 @@ class ArmMoves:
         upper_rad: np.ndarray,
         max_velocity_rad_s: np.ndarray,
         along_sides: bool = True,
+        goes_on: bool = False,
     ) -> None:
-        self._arm, self._along_sides = arm, along_sides
+        self._arm, self._along_sides, self._goes_on = arm, along_sides, goes_on
         self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
 
     def place(
@@ -116,6 +125,8 @@ class ArmMoves:
 
         Raises OutOfReach.
         """
+        if not self._goes_on:
+            self.rise(motion)
         low = _grasp_height(cube)
         grasp, opening = self._grasp(motion.end_pose, cube, others)
         yaw = _jaw_yaw(grasp)
@@ -125,8 +136,13 @@ class ArmMoves:
         above = self._reachable(
             "cube", _shifted(cube.position, yaw, opening.clearance_m, HOVER_HEIGHT_M), yaw, opening.gripper_rad
         )
-        self._go(motion, above, at_least_s=0.7)
-        self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
+        where = self._lined_up(motion.end_pose, aside, grasp) if self._goes_on else None
+        if where is None:
+            self.rise(motion)
+            self._go(motion, above, at_least_s=0.7)
+            self._go(motion, aside, at_least_s=0.5, overlap_s=0.15)
+        elif where > LOW_WITHIN_M:
+            self._go(motion, aside, at_least_s=where / DOWN_M_PER_S)
         motion.mark("touch")
         self._go(motion, grasp, at_least_s=0.4)
         motion.wait(0.08)
@@ -166,11 +182,26 @@ class ArmMoves:
             self._go(motion, self._upright(_with(motion.end_pose, height=HOVER_HEIGHT_M)), at_least_s=0.35)
 
     def _go(self, motion: Motion, pose: np.ndarray, at_least_s: float, overlap_s: float = 0.0) -> None:
-        """Adds a move as long as the fastest joint needs at a natural speed."""
+        """Adds a move as long as the fastest joint needs at a natural speed. What is left of a move takes less."""
         way = np.abs(self._arm.joint_positions(pose) - self._arm.joint_positions(motion.end_pose))
         speed = np.minimum(self._max_velocity, np.where(np.arange(len(way)) == GRIPPER, np.inf, SLOWEST_SHARE_RAD_S))
+        if self._goes_on:
+            if way.max() < NO_WAY_RAD:
+                return
+            share = min(1.0, float(way.max()) / WHOLE_MOVE_RAD)
+            at_least_s, overlap_s = share * at_least_s, share * overlap_s
         # the top speed of a minimum-jerk move is 15/8 of its mean
         motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
+
+    def _lined_up(self, pose: np.ndarray, aside: np.ndarray, grasp: np.ndarray) -> float | None:
+        """How far the fingers are above the place where they close, m; None where they are beside it or closed."""
+        here, first, last = (self._arm.pinch_point(self._arm.joint_positions(each)) for each in (pose, aside, grasp))
+        way = (last - first)[:2]
+        share = np.clip(np.dot((here - first)[:2], way) / np.dot(way, way), 0.0, 1.0)
+        off, above = np.linalg.norm((here - first)[:2] - share * way), float(here[2] - first[2])
+        closing = above <= LOW_WITHIN_M and pose[GRIPPER] > GRIPPED_BELOW_RAD
+        inside = off < LINED_UP_M and above < HOVER_HEIGHT_M and (pose[GRIPPER] > OPEN_ABOVE_RAD or closing)
+        return above if inside else None
 
     def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> tuple[np.ndarray, Opening]:
         """The closed pose on the cube, clear of the others, with the least turn of the wrist.

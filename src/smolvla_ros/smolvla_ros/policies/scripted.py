@@ -71,8 +71,8 @@ class ScriptedPolicy:
     cameras: tuple[str, ...] = ()
     needs_objects = True
 
-    def __init__(self, embodiment: Embodiment, along_sides: bool = True) -> None:
-        """along_sides: as ArmMoves takes it."""
+    def __init__(self, embodiment: Embodiment, along_sides: bool = True, goes_on: bool = False) -> None:
+        """along_sides, goes_on: as ArmMoves takes them."""
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._arm = arm_of(embodiment).kinematics
         self._moves = ArmMoves(
@@ -81,6 +81,7 @@ class ScriptedPolicy:
             embodiment.upper_rad,
             SPEED_SHARE * embodiment.max_velocity_rad_s,
             along_sides,
+            goes_on,
         )
         self._lower, self._upper = embodiment.lower_rad, embodiment.upper_rad
         self._max_velocity = SPEED_SHARE * embodiment.max_velocity_rad_s
@@ -171,7 +172,6 @@ class ScriptedPolicy:
             else:
                 if held is not None:
                     self._moves.let_go(motion)
-                self._moves.rise(motion)
                 others = [_obstacle(name, pose) for name, pose in observation.objects.items() if name != task.cube]
                 self._moves.place(motion, self._home, cube, into, others, release_m)
         except OutOfReach as error:

@@ -110,8 +110,12 @@ class Demonstrator:
             now_s = frame * self._row_s
             asked = task if now_s >= told_at_s else first
             observation = self._observation(now_s, asked, goals)
-            rows = policy.infer(observation).positions
-            if frame == 0 or frame % self._every == offset:
+            looked_at = frame == 0 or frame % self._every == offset
+            if self.mover:  # no plan of its own is under way: what it does follows from what can be seen
+                policy = self._policy()
+            if looked_at or not self.mover:
+                rows = policy.infer(observation).positions
+            if looked_at:
                 otherwise, other_rows = self._otherwise(observation, asked, random)
                 if other_rows is not None:
                     yield Moment(
@@ -155,7 +159,7 @@ class Demonstrator:
 
     def _policy(self) -> ScriptedPolicy:
         """It leaves the wrist as it is: how a cube is turned takes more pixels to see than where it is."""
-        return ScriptedPolicy(self._embodiment, along_sides=False)
+        return ScriptedPolicy(self._embodiment, along_sides=False, goes_on=self.mover is not None)
 
     def _other_than(self, task: PickAndPlace, random: np.random.Generator, other_cube: bool) -> PickAndPlace:
         others = [other for other in self._tasks if (other.cube != task.cube) == other_cube and other != task]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from smolvla_ros.embodiment import load_embodiment
-from smolvla_ros.policies.interface import ObjectPose, Observation, PolicyRefusal
+from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
 from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
 from smolvla_ros.simulation.so100 import SO100
@@ -263,3 +263,17 @@ def test_both_cubes_find_room_in_one_box(world):
     assert until_done(world, loop, RED_IN_BLUE)
     assert until_done(world, loop, "put the blue cube in the blue box", limit_s=40.0)
     assert judge(world, RED_IN_BLUE).done
+
+
+def test_who_goes_on_does_the_task_with_a_new_plan_for_every_chunk() -> None:
+    """What it does follows from what can be seen alone, so that its chunks can be labels of any moment."""
+
+    class Forgetful(ScriptedPolicy):
+        def infer(self, observation: Observation) -> Chunk:
+            self.reset()
+            return super().infer(observation)
+
+    for goes_on in (True, False):
+        world = World(ROBOT)
+        policy = Forgetful(ROBOT, along_sides=False, goes_on=goes_on)
+        assert run_scene(world, policy, seed=5001, instruction=RED_IN_BLUE).success == goes_on
