@@ -21,7 +21,7 @@ if find_spec("moveit_configs_utils") is None:
     collect_ignore_glob.append("test_move_group.py")
 
 FOLDER = Path(__file__).parents[4] / "launch"
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 
 
 def pytest_report_collectionfinish() -> str:

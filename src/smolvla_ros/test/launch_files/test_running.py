@@ -22,7 +22,7 @@ def test_launch_testing_has_nothing_to_say(file: Path, ros_domain: int) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
