@@ -12,9 +12,9 @@ TOPIC = "/joint_trajectory_controller/joint_trajectory"
 
 
 def test_a_second_executor_is_told_of_and_takes_no_task_and_the_first_goes_on_once_it_is_dead(graph) -> None:
-    graph.start("executor", fault_time_limit=60.0)
+    graph.start("executor", fault_time_limit=600.0, joint_state_timeout=5.0)
     arm = Arm(graph)
-    arm.give()
+    arm.give(time_limit_s=600.0)
     arm.wait_mode(ExecutorState.MODE_RUNNING)
     graph.start("executor", second=True)
     state = graph.wait(lambda: next((s for s in arm.states if s.reason.startswith("two masters")), None))
@@ -34,13 +34,13 @@ def test_a_second_executor_is_told_of_and_takes_no_task_and_the_first_goes_on_on
 
 
 def test_an_executor_that_was_killed_is_no_rival_of_the_one_in_its_place(graph) -> None:
-    graph.start("executor")
+    graph.start("executor", joint_state_timeout=5.0)
     arm = Arm(graph)
-    arm.give()
+    arm.give(time_limit_s=600.0)
     arm.wait_mode(ExecutorState.MODE_RUNNING)
     graph.stop("executor", signal.SIGKILL)
     arm.states.clear()
-    graph.start("executor")
+    graph.start("executor", joint_state_timeout=5.0)
     graph.wait(lambda: arm.states)
     handle, _ = arm.give()
     assert handle.accepted
