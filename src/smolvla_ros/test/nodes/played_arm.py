@@ -74,11 +74,16 @@ class Arm:
         """Sends a goal; returns its handle and the future of its result."""
         self.graph.wait(self._client.server_is_ready)
         self.graph.wait(lambda: self.states)
-        goal = RunTask.Goal(instruction=instruction, time_limit=duration_message(time_limit_s), queue_on_start=queue)
-        sent = self._client.send_goal_async(goal)
+        sent = self.ask(instruction, time_limit_s, queue)
         self.graph.wait(sent.done)
         handle = sent.result()
         return handle, (handle.get_result_async() if handle.accepted else None)
+
+    def ask(self, instruction: str = TASK, time_limit_s: float = 60.0, queue: int = 0):
+        """Sends a goal; returns the future of its handle."""
+        limit = duration_message(time_limit_s)
+        goal = RunTask.Goal(instruction=instruction, time_limit=limit, queue_on_start=queue)
+        return self._client.send_goal_async(goal)
 
     def wait_mode(self, mode: int) -> ExecutorState:
         count = len(self.states)
