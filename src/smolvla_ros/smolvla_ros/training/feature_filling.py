@@ -45,6 +45,8 @@ def cached_samples(
         raise mismatch("--cache-features with train", f"{EXPERT} or {LORA}", settings.train, remedy)
     if settings.augment:
         raise mismatch("--cache-features with augment", "pictures as they are", "augment", "leave out one of them")
+    if folder.resolve().is_relative_to(dataset.root.resolve()):
+        raise mismatch("--cache-features", f"a folder outside {dataset.root}", folder, "name another")
     flow = checkpoint.model.model
     samples = DatasetSamples(dataset, cameras, checkpoint.config.chunk_size)
     cache = FeatureCache(folder, identity_of(flow, dataset, cameras, settings.dtype))

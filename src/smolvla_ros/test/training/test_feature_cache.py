@@ -114,6 +114,11 @@ def test_tokens_of_something_else_are_refused(dataset: Path, policy: str, tmp_pa
         fill(dataset, policy, Path(policy))
 
 
+def test_it_stands_outside_the_dataset(dataset: Path, policy: str) -> None:
+    with pytest.raises(TrainingError, match="--cache-features: expected a folder outside"):
+        fill(dataset, policy, dataset / "tokens")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
