@@ -37,7 +37,7 @@ def cached_samples(
 ) -> CachedSamples:
     """The dataset's samples, their tokens found where they are missing; a fill that was stopped goes on.
 
-    Casts the vision encoder and the connector to the type of the computation, as training does with what is frozen.
+    Casts the backbone to the type of the computation, as training does with what is frozen.
     Raises TrainingError: tokens would change while training, the folder holds others, several processes would fill it.
     """
     if settings.train not in (EXPERT, LORA):
@@ -60,9 +60,8 @@ def cached_samples(
         )
     flow.to(device)
     flow.requires_grad_(False)
-    for part in (flow.backbone.vision_model, flow.backbone.connector):
-        for parameter in part.parameters():
-            parameter.data = parameter.data.to(getattr(torch, settings.dtype))
+    for parameter in flow.backbone.parameters():
+        parameter.data = parameter.data.to(getattr(torch, settings.dtype))
     layers, prepare = training_layers(flow).forward_alone, Preparation(checkpoint, torch.device(device))
     rows = [missing[k : k + ROWS_AT_A_TIME].tolist() for k in range(0, len(missing), ROWS_AT_A_TIME)]
     kind = torch.device(device).type

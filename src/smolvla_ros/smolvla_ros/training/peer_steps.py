@@ -74,7 +74,8 @@ def steps_here(
         flow, config = checkpoint.model.model, checkpoint.config
         with torch.no_grad():
             tokens = flow.embed_cameras(model_inputs(prepared, config))
-        found = {f"{FEATURES}{name}": rows for name, rows in zip(config.camera_features, tokens, strict=True)}
+        named = zip(config.camera_features, tokens, strict=True)
+        found = {f"{FEATURES}{name}": rows for name, rows in named if rows is not None}
         prepared = {name: value for name, value in prepared.items() if name not in images} | found
     losses, seconds = [], []
     gradients: dict[str, np.ndarray] = {}
