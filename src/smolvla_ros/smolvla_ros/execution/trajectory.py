@@ -98,4 +98,12 @@ def stop_from(start_s: float, position: np.ndarray, velocity: np.ndarray, limits
     positions = position + velocity * brake_s * (braked - 0.5 * braked**2) + inside * u**2 * (3 - 2 * u)
     velocities = velocity * (1 - braked) + inside * 6 * u * (1 - u) / knots[-1]
     positions[-1], velocities[-1] = np.clip(positions[-1], limits.lower, limits.upper), 0.0
+    # no braking takes less than a tick: what would leave the limits within it stops at them
+    within = (position >= limits.lower) & (position <= limits.upper)
+    ends = within & ((positions < limits.lower) | (positions > limits.upper))
+    ends[0] = False
+    positions, velocities = (
+        np.where(ends, np.clip(positions, limits.lower, limits.upper), positions),
+        velocities * ~ends,
+    )
     return Trajectory(start_s + knots[:, 0], positions, velocities)

@@ -107,3 +107,10 @@ def test_a_hold_outside_the_limits_brings_the_joint_to_the_nearer_one() -> None:
     assert hold.positions[-1][2] == LIMITS.upper[2]
     _, velocities, dt = path(hold)
     assert np.abs(np.diff(velocities, axis=0)).max() / dt <= 1.05 * LIMITS.acceleration[2]
+
+
+def test_a_joint_just_inside_its_limit_does_not_brake_beyond_it() -> None:
+    almost, velocity = LIMITS.upper - 1e-4, np.full(6, 2.0)
+    hold = stop_from(0.0, almost, velocity, LIMITS)
+    assert np.all(hold.positions <= LIMITS.upper)
+    assert np.all(hold.velocities[-1] == 0)
