@@ -112,11 +112,11 @@ def identity_of(flow: FlowMatching, dataset: Dataset, cameras: Mapping[str, str]
     backbone, config = flow.backbone, flow.config
     vision = backbone.vision_model.embeddings
     return {
+        "dtype": dtype,  # first, as it changes the hash of the weights too
         "weights": _hash_of_weights(flow, getattr(torch, dtype)),
         "dataset": _hash_of_dataset(dataset),
         "cameras": {name: feature for feature, name in sorted(cameras.items())},
         "image_size": list(config.resize_imgs_with_padding or ()) or None,
-        "dtype": dtype,
         "rows": len(dataset),
         "tokens": (vision.side // backbone.connector.scale_factor) ** 2,
         "width": backbone.text_model.embed_tokens.embedding_dim,
