@@ -273,9 +273,9 @@ def test_statistics_that_cannot_be_used_are_refused(
 
 
 def test_an_unknown_processor_step_is_refused(folder: Path) -> None:
-    step = {"registry_name": "relative_actions_processor", "config": {}}
+    step = {"registry_name": "isaaclab_arena_processor", "config": {}}
     edit_json(folder / "policy_preprocessor.json", lambda pre: pre["steps"].append(step))
-    assert "relative_actions_processor" in refusal(folder)
+    assert "isaaclab_arena_processor" in refusal(folder)
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder: Path) -> None:
