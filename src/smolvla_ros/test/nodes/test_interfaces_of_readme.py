@@ -47,6 +47,7 @@ def found(graph, node: str) -> set[Interface]:
 @pytest.mark.parametrize("node", ["policy", "executor", "recorder", "simulator"])
 def test_the_table_is_what_the_node_has(graph, node: str) -> None:
     graph.start(node)
+    graph.wait(lambda: node in graph.node.get_node_names())
     expected = told(node)
     assert expected
     try:
