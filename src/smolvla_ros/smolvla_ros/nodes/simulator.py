@@ -24,7 +24,7 @@ from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.arm_model import ModelMissing
 from smolvla_ros.simulation.live_world import LiveWorld
 from smolvla_ros.simulation.rendering import NoRenderer, intrinsics
-from smolvla_ros.simulation.scene import PICK_AND_PLACE, marker_colour, marker_lift, marker_size
+from smolvla_ros.simulation.scene import PICK_AND_PLACE, marker_colour, marker_lift, marker_size, mount_of
 from smolvla_ros.simulation.tasks import PICK_AND_PLACE as PICK_AND_PLACE_TASK
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.world import UnknownTask
@@ -56,7 +56,11 @@ class SimulatorNode(ManagedNode):
     def configure(self) -> None:
         settings = self.settings
         embodiment = load_embodiment(settings["embodiment"])
-        self._cameras = {camera.name: CameraTopics(self, camera, _camera_info(camera)) for camera in embodiment.cameras}
+
+        def info(camera: Camera) -> CameraInfo:
+            return _camera_info(camera, mount_of(embodiment, camera).fovy_deg)
+
+        self._cameras = {camera.name: CameraTopics(self, camera, info(camera)) for camera in embodiment.cameras}
         self._frame = embodiment.prefix + FRAME
         self._scene = self.create_publisher(SceneState, "simulator/scene", qos_profile_sensor_data)
         self._markers = self.create_publisher(MarkerArray, "simulator/markers", QoSProfile(depth=1))
@@ -176,10 +180,9 @@ def _pose(pose: ObjectPose) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=qw, x=qx, y=qy, z=qz))
 
 
-def _camera_info(camera: Camera) -> CameraInfo:
+def _camera_info(camera: Camera, fovy_deg: float) -> CameraInfo:
     """An ideal pinhole camera."""
-    assert camera.mount is not None  # the scene refuses an embodiment without
-    matrix = intrinsics(camera.mount.fovy_deg, camera.width, camera.height)
+    matrix = intrinsics(fovy_deg, camera.width, camera.height)
     return CameraInfo(
         height=camera.height,
         width=camera.width,

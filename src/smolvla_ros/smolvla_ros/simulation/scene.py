@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smolvla_ros.embodiment import CameraMount, Embodiment, EmbodimentError
+from smolvla_ros.embodiment import Camera, CameraMount, Embodiment, EmbodimentError
 from smolvla_ros.simulation.arm import Arm, arm_of
 from smolvla_ros.simulation.arm_model import (
     ARM_COLLIDES,
@@ -71,6 +71,15 @@ PICK_AND_PLACE = (
     SceneObject("blue box", "box", "blue"),
 )
 TASKS = dict.fromkeys(TASK_NAMES, PICK_AND_PLACE)
+
+
+def mount_of(embodiment: Embodiment, camera: Camera) -> CameraMount:
+    """Where the simulator puts a camera. Raises EmbodimentError."""
+    if camera.mount is None:
+        raise EmbodimentError(
+            f"{embodiment.path}: cameras[{camera.name}].mount: missing; the simulator needs a camera's place"
+        )
+    return camera.mount
 
 
 def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
@@ -150,13 +159,10 @@ def scene_xml(embodiment: Embodiment, objects: Sequence[SceneObject]) -> str:
     world.append(arm)
     bodies = {body.get("name"): body for body in arm.iter("body")}
     for camera in embodiment.cameras:
-        if camera.mount is None:
-            raise EmbodimentError(
-                f"{embodiment.path}: cameras[{camera.name}].mount: missing; the simulator needs a camera's place"
-            )
-        parent = world if camera.mount.parent == "world" else bodies[_body_of(embodiment, figures, camera.mount)]
-        axes = mount_axes(camera.mount.rpy_rad)
-        _add_camera(parent, camera.name, camera.mount.fovy_deg, camera.mount.xyz_m, -axes[:, 1], axes[:, 2])
+        mount = mount_of(embodiment, camera)
+        parent = world if mount.parent == "world" else bodies[_body_of(embodiment, figures, mount)]
+        axes = mount_axes(mount.rpy_rad)
+        _add_camera(parent, camera.name, mount.fovy_deg, mount.xyz_m, -axes[:, 1], axes[:, 2])
     for name, view in VIEWS.items():
         backward = np.array(view.position) - np.array(view.target)
         right = np.cross((0, 0, 1), backward)
