@@ -9,6 +9,7 @@ import sys
 TRY = """
 import json, os, resource, sys, threading
 from so100_hardware.thread_priority import take_priority
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # whatever pytest itself has by now
 over = threading.Event()
 def sleeper():
     thread = threading.Thread(target=over.wait)

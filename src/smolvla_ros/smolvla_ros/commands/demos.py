@@ -94,6 +94,9 @@ def _arrays(options: argparse.Namespace, embodiment: Embodiment) -> int:
             for frames in lengths:
                 told.add(frames)
             told.say()
+    if count == 1:  # the renderer of this process; the others ended with theirs
+        _makers(options.side, options.every, options.embodiment, options.policy)[1].close()
+        _makers.cache_clear()
     return 0
 
 
