@@ -11,8 +11,6 @@ differs.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,6 +25,7 @@ from smolvla_ros.data.copying import copy_episodes
 from smolvla_ros.data.dataset import open_dataset
 from smolvla_ros.data.dataset_arrays import input_of_lerobot, made_arrays, read_here, write_here
 from smolvla_ros.data.version_21_writer import write_version_21
+from smolvla_ros.model.peer_run import PeerError, run_in_peer
 
 PEER_SCRIPT = Path(__file__).with_name("lerobot_dataset_peer.py")
 HORIZON = 8
@@ -35,10 +34,6 @@ STATISTICS_TOLERANCE, PIXEL_TOLERANCE = 1e-6, 1e-3
 """Of the range of a feature. LeRobot adds up in float32, of pictures millions of pixels."""
 WORSE = 1.1
 """How many times LeRobot's mean distance from the pictures given this project's may be, where each encodes them."""
-
-
-class PeerError(RuntimeError):
-    """LeRobot did not run. The message holds the end of what it said."""
 
 
 @dataclass(frozen=True)
@@ -90,19 +85,8 @@ def difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> Di
 
 def run_peer(python: Path, *arguments: str | Path) -> None:
     """Runs lerobot_dataset_peer.py. Raises PeerError."""
-    # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
-    own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-    environment = {name: value for name, value in os.environ.items() if name not in own}
-    with tempfile.TemporaryDirectory() as cache:
-        environment["HF_HOME"] = cache  # nothing of an earlier dataset of this name
-        command = [str(python), str(PEER_SCRIPT), *map(str, arguments)]
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise PeerError(f"{python}: expected a python with lerobot 0.6.1, found: {error.strerror}") from None
-    if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-        raise PeerError(f"{python}: expected a python with lerobot 0.6.1, which ended with {done.returncode}:\n{said}")
+    with tempfile.TemporaryDirectory() as cache:  # nothing of an earlier dataset of this name
+        run_in_peer(python, [str(python), str(PEER_SCRIPT), *map(str, arguments)], HF_HOME=cache)
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,11 @@ def run_peer(
         return dict(np.load(target, allow_pickle=False))
 
 
-def run_in_peer(python: Path, command: list[str]) -> None:
-    """Runs a command of the peer's python. Raises PeerError with its last words."""
+def run_in_peer(python: Path, command: list[str], **variables: str) -> None:
+    """Runs a command of the peer's python. variables: of its environment. Raises PeerError with its last words."""
     # ROS's wheels set the first two for this process, the last is this project's: none is the peer's
     own = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH", "PYTHONPATH")
-    environment = {name: value for name, value in os.environ.items() if name not in own}
+    environment = {name: value for name, value in os.environ.items() if name not in own} | variables
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
