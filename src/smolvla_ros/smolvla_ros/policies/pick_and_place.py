@@ -49,6 +49,8 @@ SLOWEST_SHARE_RAD_S = 2.0
 
 # from the line on which the fingers close on a cube, seen from above: near enough to come straight down, or to close
 LINED_UP_M, LOW_WITHIN_M = 0.008, 0.008
+# from the middle of a box, near enough to let go
+OVER_WITHIN_M = 0.015
 OPEN_ABOVE_RAD, DOWN_M_PER_S = 0.45, 0.12
 # of the joint that goes farthest: nothing to be done, and as much as a whole move
 NO_WAY_RAD, WHOLE_MOVE_RAD = 0.005, 0.3
@@ -125,8 +127,6 @@ class ArmMoves:
 
         Raises OutOfReach.
         """
-        if not self._goes_on:
-            self.rise(motion)
         low = _grasp_height(cube)
         grasp, opening = self._grasp(motion.end_pose, cube, others)
         yaw = _jaw_yaw(grasp)
@@ -151,13 +151,17 @@ class ArmMoves:
 
     def carry(self, motion: Motion, home: np.ndarray, target: ObjectPose, release_m: float = RELEASE_HEIGHT_M) -> None:
         """From a cube between the closed fingers: lift, put it down, go home. Raises OutOfReach."""
-        if motion.end_pose[GRIPPER] > CLOSED_RAD:
+        there = self._goes_on and self._is_over(motion.end_pose, target)
+        if motion.end_pose[GRIPPER] > CLOSED_RAD and not there:
             self._go(motion, _with(motion.end_pose, gripper=CLOSED_RAD), at_least_s=0.25)
         lifted = self._upright(_with(motion.end_pose, height=max(CARRY_HEIGHT_M, motion.end_pose[HEIGHT])))
-        self._go(motion, lifted, at_least_s=0.45)
-        motion.mark("lifted")
         over, into = self._over(lifted, target, release_m)
-        self._go(motion, over, at_least_s=0.6, overlap_s=0.15)
+        if there:
+            into = _with(motion.end_pose, height=into[HEIGHT])
+        else:
+            self._go(motion, lifted, at_least_s=0.45)
+            motion.mark("lifted")
+            self._go(motion, over, at_least_s=0.6, overlap_s=0.15)
         self._go(motion, into, at_least_s=0.35, overlap_s=0.1)
         motion.mark("release")
         self._go(motion, _with(into, gripper=RELEASE_RAD), at_least_s=0.25)
@@ -199,9 +203,13 @@ class ArmMoves:
         way = (last - first)[:2]
         share = np.clip(np.dot((here - first)[:2], way) / np.dot(way, way), 0.0, 1.0)
         off, above = np.linalg.norm((here - first)[:2] - share * way), float(here[2] - first[2])
-        closing = above <= LOW_WITHIN_M and pose[GRIPPER] > GRIPPED_BELOW_RAD
-        inside = off < LINED_UP_M and above < HOVER_HEIGHT_M and (pose[GRIPPER] > OPEN_ABOVE_RAD or closing)
-        return above if inside else None
+        around = above <= LOW_WITHIN_M  # the jaw may have begun to close
+        inside = around or (above < HOVER_HEIGHT_M and pose[GRIPPER] > OPEN_ABOVE_RAD)
+        return above if inside and off < LINED_UP_M else None
+
+    def _is_over(self, pose: np.ndarray, target: ObjectPose) -> bool:
+        point = self._arm.pinch_point(self._arm.joint_positions(pose))
+        return bool(np.linalg.norm((point - target.position)[:2]) < OVER_WITHIN_M)
 
     def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> tuple[np.ndarray, Opening]:
         """The closed pose on the cube, clear of the others, with the least turn of the wrist.

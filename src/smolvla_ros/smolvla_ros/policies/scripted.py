@@ -73,6 +73,7 @@ class ScriptedPolicy:
 
     def __init__(self, embodiment: Embodiment, along_sides: bool = True, goes_on: bool = False) -> None:
         """along_sides, goes_on: as ArmMoves takes them."""
+        self._goes_on = goes_on
         self._step_s = 1.0 / embodiment.rates.policy_hz
         self._arm = arm_of(embodiment).kinematics
         self._moves = ArmMoves(
@@ -164,7 +165,7 @@ class ScriptedPolicy:
         try:
             if held == task.cube and not _released_into(cube, target, observation.positions):
                 self._moves.carry(motion, self._home, into, release_m)
-            elif _placed(task, cube, target):
+            elif _placed(task, cube, target) or (self._goes_on and held is None and _falls_into(task, cube, target)):
                 if held is not None:
                     self._moves.let_go(motion)
                 self._moves.rise(motion)
@@ -260,6 +261,10 @@ def _placed(task: Placement, cube: ObjectPose, target: ObjectPose) -> bool:
 def _in_box(cube: ObjectPose, box: ObjectPose) -> bool:
     beside = np.abs(cube.position[:2] - box.position[:2]).max()
     return bool(beside < IN_BOX_M and cube.position[2] < IN_BOX_HEIGHT_M)
+
+
+def _falls_into(task: Placement, cube: ObjectPose, box: ObjectPose) -> bool:
+    return not task.on_cube and bool(np.abs(cube.position[:2] - box.position[:2]).max() < IN_BOX_M)
 
 
 def _free_place(box: ObjectPose, others: Sequence[ObjectPose]) -> ObjectPose:

@@ -111,10 +111,10 @@ class Demonstrator:
             asked = task if now_s >= told_at_s else first
             observation = self._observation(now_s, asked, goals)
             looked_at = frame == 0 or frame % self._every == offset
-            if self.mover:  # no plan of its own is under way: what it does follows from what can be seen
-                policy = self._policy()
-            if looked_at or not self.mover:
+            if not self.mover:
                 rows = policy.infer(observation).positions
+            elif looked_at:  # with no plan under way: what it says follows from what can be seen
+                rows = self._policy().infer(observation).positions
             if looked_at:
                 otherwise, other_rows = self._otherwise(observation, asked, random)
                 if other_rows is not None:
