@@ -42,11 +42,16 @@ bench: build ## every figure that README quotes, as tables and reports/*.json (P
 bench-%: build ## one of them: make bench-model, make bench-bus
 	@$(RUN) smolvla bench $* $(if $(PEER),--peer $(PEER))
 
-small-checkpoint: build ## demonstrations, then a small SmolVLA that does the simulator's task, in out/small_checkpoint/corrected_checkpoint
+small-checkpoint: build ## demonstrations, then a small SmolVLA that does the simulator's task, in out/small_checkpoint/checkpoint
 	@$(RUN) smolvla demos out/demonstrations --recipe config/small_checkpoint.yaml
 	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
-	@$(RUN) smolvla demos out/corrections --recipe config/small_checkpoint.yaml --policy out/small_checkpoint/checkpoint
-	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint --corrections out/corrections
+	@for round in 1 2; do \
+	  rounds="$$rounds out/corrections-$$round"; \
+	  $(RUN) smolvla demos out/corrections-$$round --recipe config/small_checkpoint.yaml \
+	    --policy out/small_checkpoint/checkpoint --seed $$((3 + round))000000 || exit; \
+	  $(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
+	    --corrections $$rounds || exit; \
+	done
 
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint

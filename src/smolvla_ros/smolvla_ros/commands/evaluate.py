@@ -4,6 +4,7 @@ Launch arguments say which checkpoint and whether asynchronously; the first is t
 
     smolvla eval policy:=CHECKPOINT --episodes 100
     smolvla eval policy:=CHECKPOINT mode:=sync --task stacking
+    smolvla eval policy:=CHECKPOINT record:=true record_folder:=recordings
     smolvla eval policy:=CHECKPOINT --rephrased --in-process
     smolvla eval policy:=CHECKPOINT --words
 
@@ -21,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from smolvla_ros.commands.run import NodeDied, give_task, say
+from smolvla_ros.commands.run import NodeDied, give_task, label_episode, say
 from smolvla_ros.policies.registry import SCRIPTED
 from smolvla_ros.runtime.failures import Failure, failure_of, failure_sheet
 from smolvla_ros.runtime.graph import ArgumentError, parse_arguments
@@ -81,10 +82,11 @@ class Stage(Protocol):
 
 
 class GraphStage:
-    """The whole graph in real time."""
+    """The whole graph in real time. recorded: each task is a bag, which gets the judgement."""
 
-    def __init__(self, session: Session, task: str, time_limit_s: float) -> None:
+    def __init__(self, session: Session, task: str, time_limit_s: float, recorded: bool) -> None:
         self._session, self._task, self._time_limit_s = session, task, time_limit_s
+        self._recorded = recorded
 
     def instructions(self, seed: int) -> list[str]:
         return self._session.operator.reset_scene(seed, self._task)
@@ -92,7 +94,10 @@ class GraphStage:
     def run(self, _seed: int, instruction: str) -> tuple[TaskOutcome, Recording]:
         recording = self._session.operator.new_recording()
         self._session.operator.listen(0.5)
-        return give_task(self._session, instruction, self._time_limit_s), recording
+        outcome = give_task(self._session, instruction, self._time_limit_s)
+        if self._recorded:
+            label_episode(self._session, outcome)
+        return outcome, recording
 
 
 class ProcessStage:
@@ -179,7 +184,7 @@ def summarise(rows: list[dict[str, Any]], task: str = TASKS[0], mode: str = "asy
 def _graph_stage(arguments: dict[str, str], options: argparse.Namespace) -> Iterator[Stage]:
     with Session(arguments, options.output / "logs") as session:
         session.wait_ready(say)
-        yield GraphStage(session, options.task, options.time_limit)
+        yield GraphStage(session, options.task, options.time_limit, arguments["record"] == "true")
 
 
 @contextmanager

@@ -2,12 +2,13 @@ r"""The small checkpoint by one recipe: first what words mean, then the motion, 
 
     smolvla demos out/demonstrations
     python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
-    smolvla demos out/corrections --policy out/small_checkpoint/checkpoint
+    smolvla demos out/corrections-1 --policy out/small_checkpoint/checkpoint
     python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
-        --corrections out/corrections
+        --corrections out/corrections-1
 
-Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint, of the third
-command OUTPUT/corrected_checkpoint; recipe.json in it tells how it was made.
+The last two again with out/corrections-2 beside the first, another seed, and the checkpoint that is better now, and so
+on. Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint; recipe.json
+in it tells how it was made.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ from smolvla_ros.training.training_state import load_auxiliary
 
 RECIPE = Path(__file__).parent.parent / "config" / "small_checkpoint.yaml"
 SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected", "sampler")
-CHECKPOINT, CORRECTED, RECIPE_FILE = "checkpoint", "corrected_checkpoint", "recipe.json"
+CHECKPOINT, RECIPE_FILE = "checkpoint", "recipe.json"
 
 
 def read_small_recipe(path: Path) -> dict[str, Any]:
@@ -65,17 +66,20 @@ def train_small(
     output: Path,
     recipe: Mapping[str, Any],
     embodiment: Embodiment,
-    corrections: Path | None = None,
+    corrections: Sequence[Path] = (),
 ) -> Path:
-    """The finished checkpoint's folder. Raises TrainingError, DatasetError, CheckpointError."""
+    """The finished checkpoint's folder. corrections: of one round after the other; each round learns from those before
+    too.
+
+    Raises TrainingError, DatasetError, CheckpointError.
+    """
     arrays = DemonstrationArrays(demonstrations)
-    words = _stage(arrays, output, recipe, embodiment, "words", None)
-    policy = _stage(arrays, output, recipe, embodiment, "policy", words)
+    words = _stage(arrays, output / "words", recipe, embodiment, "words", None)
+    policy = _stage(arrays, output / "policy", recipe, embodiment, "policy", words)
+    for last in range(1, len(corrections) + 1):
+        arrays = DemonstrationArrays(demonstrations, *corrections[:last])
+        policy = _stage(arrays, output / f"corrected-{last}", recipe, embodiment, "corrected", policy)
     finished = output / CHECKPOINT
-    if corrections:
-        arrays = DemonstrationArrays(demonstrations, corrections)
-        policy = _stage(arrays, output, recipe, embodiment, "corrected", policy)
-        finished = output / CORRECTED
     shutil.rmtree(finished, ignore_errors=True)
     with whole_folder(finished) as folder:
         shutil.copytree(policy / MODEL, folder, dirs_exist_ok=True)
@@ -92,9 +96,9 @@ def _stage(
     name: str,
     before: Path | None,
 ) -> Path:
-    """Trains, goes on, or finds finished what one section says. Returns the folder of its last checkpoint."""
+    """Trains in `output`, goes on, or finds finished what one section says. Returns its last checkpoint's folder."""
     settings = from_the_start(settings_from(recipe[name], name))
-    model, run = recipe["model"], RunFolder(output / name)
+    model, run = recipe["model"], RunFolder(output)
     samples = DemonstrationSamples(arrays, embodiment, model["policy"]["chunk_size"], settings.seed, before is None)
     begun = run.last or before
     checkpoint = load_checkpoint(begun / MODEL) if begun else _new(samples, model, settings.seed, embodiment)
@@ -111,7 +115,7 @@ def _stage(
         checkpoint,
         samples,
         replace(settings, noise_draws=settings.noise_draws if before else 1),
-        output / name,
+        output,
         sampling_weights=samples.sampling_weights(recipe["corrections"]["weight"]),
         auxiliary=auxiliary,
         embodiment=embodiment.path,
@@ -147,7 +151,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("demonstrations", type=Path, help="what `smolvla demos` has made")
     parser.add_argument("output", type=Path, help="the run's folder")
-    parser.add_argument("--corrections", type=Path, help="what `smolvla demos --policy` has made")
+    parser.add_argument(
+        "--corrections", type=Path, nargs="*", default=[], help="what `smolvla demos --policy` has made, one a round"
+    )
     parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
     parser.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
     options = parser.parse_args()

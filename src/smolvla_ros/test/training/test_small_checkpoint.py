@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from smolvla_ros.cli import main
 from smolvla_ros.data.demonstration_arrays import DemonstrationArrays
 from smolvla_ros.embodiment import load_embodiment
@@ -17,6 +18,7 @@ from smolvla_ros.training.errors import TrainingError
 from smolvla_ros.training.named_objects import NamedObjects
 from smolvla_ros.training.objective import WEIGHT
 from smolvla_ros.training.planned_rows import PlannedRows, Together
+from smolvla_ros.training.run_folder import RunFolder
 from smolvla_ros.training.samples import TASK
 from smolvla_ros.training.small_checkpoint import RECIPE, read_small_recipe, train_small
 
@@ -60,9 +62,12 @@ def test_corrections_are_made_where_the_policy_comes_to_and_training_goes_on_wit
     corrections = DemonstrationArrays(tmp_path / "corrections")
     chunks = corrections.rows(range(len(corrections)), ("state", "actions"))
     assert (np.ptp(chunks["actions"][:, 0], axis=1).max(axis=1) > 5).any()  # the label goes somewhere
-    corrected = train_small(demonstrations, tmp_path / "run", recipe, ROBOT, tmp_path / "corrections")
-    assert corrected != policy
+    before = load_file(policy / "model.safetensors")
+    corrected = train_small(demonstrations, tmp_path / "run", recipe, ROBOT, [tmp_path / "corrections"] * 2)
     assert load_checkpoint(corrected).processors.relative is not None
+    after = load_file(corrected / "model.safetensors")
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert RunFolder(tmp_path / "run" / "corrected-2").last
 
 
 def test_corrections_count_more_than_demonstrations(demonstrations: Path) -> None:
