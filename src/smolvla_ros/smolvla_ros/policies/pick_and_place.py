@@ -49,8 +49,8 @@ SLOWEST_SHARE_RAD_S = 2.0
 
 # from the line on which the fingers close on a cube, seen from above: near enough to come straight down, or to close
 LINED_UP_M, LOW_WITHIN_M = 0.008, 0.008
-# from the middle of a box, near enough to let go
-OVER_WITHIN_M = 0.015
+# from the middle of a box, near enough to let go; and how much lower than usual is high enough
+OVER_WITHIN_M, LOWER_M = 0.015, 0.012
 OPEN_ABOVE_RAD, DOWN_M_PER_S = 0.45, 0.12
 # of the joint that goes farthest: nothing to be done, and as much as a whole move
 NO_WAY_RAD, WHOLE_MOVE_RAD = 0.005, 0.3
@@ -97,8 +97,9 @@ class ArmMoves:
     """Builds motions within joint limits (6,) and velocity limits (6,) in rad and rad/s; keeps nothing else.
 
     along_sides: the jaw is laid along a cube's sides; if not, the wrist stays as it is, and the fingers turn the cube.
-    goes_on: what is left of a move takes less time than the whole, and fingers that are right above a cube or around it
-    already come down or close, whoever has brought them there; if not, they rise and begin anew.
+    goes_on: the first move is under way already, and what is left of one takes less time than the whole; fingers that
+    are right above a cube or around it come down or close, and those above the box let go, whoever has brought them
+    there. If not, they rise and begin anew.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class ArmMoves:
         goes_on: bool = False,
     ) -> None:
         self._arm, self._along_sides, self._goes_on = arm, along_sides, goes_on
+        self._lower_m = LOWER_M if goes_on else 0.0
         self._lower, self._upper, self._max_velocity = lower_rad, upper_rad, max_velocity_rad_s
 
     def place(
@@ -157,9 +159,12 @@ class ArmMoves:
         lifted = self._upright(_with(motion.end_pose, height=max(CARRY_HEIGHT_M, motion.end_pose[HEIGHT])))
         over, into = self._over(lifted, target, release_m)
         if there:
-            into = _with(motion.end_pose, height=into[HEIGHT])
+            into = _with(motion.end_pose, height=min(motion.end_pose[HEIGHT], into[HEIGHT]))
+            if motion.end_pose[HEIGHT] < release_m + LOWER_M:
+                into = motion.end_pose
         else:
-            self._go(motion, lifted, at_least_s=0.45)
+            if motion.end_pose[HEIGHT] < CARRY_HEIGHT_M - self._lower_m:
+                self._go(motion, lifted, at_least_s=0.45)
             motion.mark("lifted")
             self._go(motion, over, at_least_s=0.6, overlap_s=0.15)
         self._go(motion, into, at_least_s=0.35, overlap_s=0.1)
@@ -182,20 +187,21 @@ class ArmMoves:
 
     def rise(self, motion: Motion) -> None:
         """Straight up, where the fingers are low enough to push things about."""
-        if motion.end_pose[HEIGHT] < HOVER_HEIGHT_M:
+        if motion.end_pose[HEIGHT] < HOVER_HEIGHT_M - self._lower_m:
             self._go(motion, self._upright(_with(motion.end_pose, height=HOVER_HEIGHT_M)), at_least_s=0.35)
 
     def _go(self, motion: Motion, pose: np.ndarray, at_least_s: float, overlap_s: float = 0.0) -> None:
         """Adds a move as long as the fastest joint needs at a natural speed. What is left of a move takes less."""
         way = np.abs(self._arm.joint_positions(pose) - self._arm.joint_positions(motion.end_pose))
         speed = np.minimum(self._max_velocity, np.where(np.arange(len(way)) == GRIPPER, np.inf, SLOWEST_SHARE_RAD_S))
+        under_way = self._goes_on and not motion.moves
         if self._goes_on:
             if way.max() < NO_WAY_RAD:
                 return
-            share = min(1.0, float(way.max()) / WHOLE_MOVE_RAD)
+            share = min(1.0, (1 + under_way) * float(way.max()) / WHOLE_MOVE_RAD) / (1 + under_way)
             at_least_s, overlap_s = share * at_least_s, share * overlap_s
-        # the top speed of a minimum-jerk move is 15/8 of its mean
-        motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s)
+        # the top speed of a minimum-jerk move is 15/8 of its mean, of its second half as well
+        motion.move_to(pose, max(at_least_s, float((15 / 8 * way / speed).max())), overlap_s, under_way)
 
     def _lined_up(self, pose: np.ndarray, aside: np.ndarray, grasp: np.ndarray) -> float | None:
         """How far the fingers are above the place where they close, m; None where they are beside it or closed."""

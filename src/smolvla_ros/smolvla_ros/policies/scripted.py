@@ -183,6 +183,8 @@ class ScriptedPolicy:
     def _continue_from(self, observation: Observation) -> Motion:
         """A motion that begins where what is being executed ends, or where the arm is."""
         committed = _executed_meanwhile(observation)
+        if self._goes_on:
+            return self._begun_before(observation)
         if committed is not None and len(committed):
             off = np.abs(committed[0] - observation.positions)
             off[GRIPPER] = 0.0
@@ -197,6 +199,13 @@ class ScriptedPolicy:
             self._arm.arm_pose(observation.positions),
             np.zeros(len(self._lower)),
         )
+
+    def _begun_before(self, observation: Observation) -> Motion:
+        """A motion that goes on from what can be seen; only how far the jaw was told to close cannot."""
+        pose = self._arm.arm_pose(observation.positions)
+        if observation.committed is not None and len(observation.committed):
+            pose[GRIPPER] = observation.committed[-1][GRIPPER]
+        return Motion(self._arm, observation.stamp_s, pose, np.zeros(len(self._lower)))
 
     def _row_before(self, committed: np.ndarray, last_s: float) -> np.ndarray:
         """The row before the last committed one; where only one is, the old plan's if that is what is executed."""

@@ -18,11 +18,20 @@ CHECK_STEP_S = 1 / 60
 
 @dataclass(frozen=True)
 class Move:
-    """`difference` (6,) of arm poses, covered from start_s to start_s + duration_s after the motion's start."""
+    """`difference` (6,) of arm poses, covered from start_s to start_s + duration_s after the motion's start.
+
+    under_way: the second half of a move that began before, so that it is fastest where it starts.
+    """
 
     start_s: float
     duration_s: float
     difference: np.ndarray
+    under_way: bool = False
+
+    def share(self, time_s: np.ndarray) -> np.ndarray:
+        """Of the difference, at times since the motion's start."""
+        phase = (time_s - self.start_s) / self.duration_s
+        return 2 * _minimum_jerk(0.5 + phase / 2) - 1 if self.under_way else _minimum_jerk(phase)
 
 
 @dataclass
@@ -44,10 +53,10 @@ class Motion:
         self.end_pose = self.start_pose.copy()
         self._end_s = 0.0
 
-    def move_to(self, pose: np.ndarray, duration_s: float, overlap_s: float = 0.0) -> None:
+    def move_to(self, pose: np.ndarray, duration_s: float, overlap_s: float = 0.0, under_way: bool = False) -> None:
         """Adds a move to an arm pose, beginning overlap_s before the one before it ends."""
         start_s = max(0.0, self._end_s - overlap_s)
-        self.moves.append(Move(start_s, duration_s, pose - self.end_pose))
+        self.moves.append(Move(start_s, duration_s, pose - self.end_pose, under_way))
         self.end_pose = pose.copy()
         self._end_s = max(self._end_s, start_s + duration_s)
 
@@ -71,8 +80,7 @@ class Motion:
         after_s = np.maximum(np.asarray(times_s, dtype=float) - self.start_s, 0.0)
         poses = self.start_pose + _decaying_drift(after_s)[:, None] * self.start_velocity
         for move in self.moves:
-            share = _minimum_jerk((after_s / self.stretch - move.start_s) / move.duration_s)
-            poses = poses + share[:, None] * move.difference
+            poses = poses + move.share(after_s / self.stretch)[:, None] * move.difference
         return self.arm.joint_positions(poses)
 
     def keep_within(self, max_velocity_rad_s: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal
 from smolvla_ros.policies.scripted import ScriptedPolicy
 from smolvla_ros.simulation.judge import judge
+from smolvla_ros.simulation.kinematics import GRIPPER
 from smolvla_ros.simulation.so100 import SO100
 from smolvla_ros.simulation.tasks import instructions
 from smolvla_ros.simulation.trial import Loop, run_scene
@@ -277,3 +278,16 @@ def test_who_goes_on_does_the_task_with_a_new_plan_for_every_chunk() -> None:
         world = World(ROBOT)
         policy = Forgetful(ROBOT, along_sides=False, goes_on=goes_on)
         assert run_scene(world, policy, seed=5001, instruction=RED_IN_BLUE).success == goes_on
+
+
+@pytest.mark.parametrize("height_m", [0.05, 0.07])
+def test_who_goes_on_lowers_a_cube_that_is_over_its_box_and_does_not_raise_it_again(height_m: float) -> None:
+    arm = SO100.kinematics
+    over = arm.joint_positions(arm.downward_pose(np.array([0.165, -0.155, height_m]), 0.0, 0.13))
+    held = scene(red_cube=tuple(arm.pinch_point(over)))
+    rows = ScriptedPolicy(ROBOT, along_sides=False, goes_on=True).infer(look(positions=over, objects=held)).positions
+    released = int(np.argmax(rows[:, GRIPPER] > 0.3))
+    heights = [arm.pinch_point(row)[2] for row in rows[: released + 1]]
+    assert 0 < released < 30
+    assert max(heights) < height_m + 1e-3
+    assert heights[-1] < 0.058

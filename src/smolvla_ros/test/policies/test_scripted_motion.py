@@ -54,3 +54,11 @@ def test_it_is_slowed_down_as_a_whole_until_no_joint_is_too_fast() -> None:
     assert 0.4 < np.abs(np.diff(positions, axis=0)).max() / 0.01 < 0.52
     np.testing.assert_allclose(SO100.kinematics.arm_pose(positions[-1]), motion.end_pose, atol=1e-3)
     assert motion.time_of("turned") > 5.7
+
+
+def test_a_move_that_is_under_way_is_the_second_half_of_one_twice_as_far() -> None:
+    half, whole = (Motion(SO100.kinematics, 5.0, moved(PAN, start), np.zeros(6)) for start in (0.0, -0.3))
+    half.move_to(moved(PAN, 0.3), 0.5, under_way=True)
+    whole.move_to(moved(PAN, 0.3), 1.0)
+    times_s = np.linspace(0.0, 0.7, 8)
+    np.testing.assert_allclose(half.positions(5.0 + times_s), whole.positions(5.5 + times_s), atol=1e-9)
