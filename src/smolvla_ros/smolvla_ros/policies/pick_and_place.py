@@ -49,8 +49,8 @@ SLOWEST_SHARE_RAD_S = 2.0
 
 # from the line on which the fingers close on a cube, seen from above: near enough to come straight down, or to close
 LINED_UP_M, LOW_WITHIN_M = 0.008, 0.008
-# from the middle of a box, near enough to let go; and how much lower than usual is high enough
-OVER_WITHIN_M, LOWER_M = 0.015, 0.012
+# from the middle of a box, near enough to come down and to let go; and how much lower than usual is high enough
+OVER_WITHIN_M, LET_GO_WITHIN_M, LOWER_M = 0.015, 0.008, 0.012
 OPEN_ABOVE_RAD, DOWN_M_PER_S = 0.45, 0.12
 # of the joint that goes farthest: nothing to be done, and as much as a whole move
 NO_WAY_RAD, WHOLE_MOVE_RAD = 0.005, 0.3
@@ -159,8 +159,8 @@ class ArmMoves:
         lifted = self._upright(_with(motion.end_pose, height=max(CARRY_HEIGHT_M, motion.end_pose[HEIGHT])))
         over, into = self._over(lifted, target, release_m)
         if there:
-            into = _with(motion.end_pose, height=min(motion.end_pose[HEIGHT], into[HEIGHT]))
-            if motion.end_pose[HEIGHT] < release_m + LOWER_M:
+            into[HEIGHT] = min(motion.end_pose[HEIGHT], into[HEIGHT])
+            if self._may_let_go(motion.end_pose, into):
                 into = motion.end_pose
         else:
             if motion.end_pose[HEIGHT] < CARRY_HEIGHT_M - self._lower_m:
@@ -216,6 +216,10 @@ class ArmMoves:
     def _is_over(self, pose: np.ndarray, target: ObjectPose) -> bool:
         point = self._arm.pinch_point(self._arm.joint_positions(pose))
         return bool(np.linalg.norm((point - target.position)[:2]) < OVER_WITHIN_M)
+
+    def _may_let_go(self, pose: np.ndarray, into: np.ndarray) -> bool:
+        here, there = (self._arm.pinch_point(self._arm.joint_positions(each)) for each in (pose, into))
+        return bool(np.linalg.norm((here - there)[:2]) < LET_GO_WITHIN_M and pose[HEIGHT] - into[HEIGHT] < LOWER_M)
 
     def _grasp(self, start: np.ndarray, cube: ObjectPose, others: Sequence[Obstacle]) -> tuple[np.ndarray, Opening]:
         """The closed pose on the cube, clear of the others, with the least turn of the wrist.

@@ -46,6 +46,7 @@ CUBE_HALF_M, BOX_HALF_M = 0.0125, 0.048
 BESIDE_M = 0.022
 # the judge's measure: inside the walls, below their top
 IN_BOX_M, IN_BOX_HEIGHT_M, STACKED_WITHIN_M = 0.04, 0.026, 0.004
+FALLING_ABOVE_M = 0.03  # higher than a cube that leans on a box's wall
 
 # An arm that has nothing queued begins to move once the chunk can have arrived.
 LEAD_S = 0.15
@@ -273,7 +274,8 @@ def _in_box(cube: ObjectPose, box: ObjectPose) -> bool:
 
 
 def _falls_into(task: Placement, cube: ObjectPose, box: ObjectPose) -> bool:
-    return not task.on_cube and bool(np.abs(cube.position[:2] - box.position[:2]).max() < IN_BOX_M)
+    inside = np.abs(cube.position[:2] - box.position[:2]).max() < IN_BOX_M
+    return bool(inside and not task.on_cube and cube.position[2] > FALLING_ABOVE_M)
 
 
 def _free_place(box: ObjectPose, others: Sequence[ObjectPose]) -> ObjectPose:

@@ -30,6 +30,7 @@ from smolvla_ros.units import ServoTicks
 
 SUBSTEPS = 4  # exchanges with the servos in a frame: 120 Hz
 LONGEST_S, REST_S, AT_REST_RAD = 12.0, 0.3, 0.002
+DONE_S = 1.5  # a learned policy is hardly ever at rest
 # of the episodes: pushed about, told something else first, begun away from home
 NOISY, TOLD_OTHERWISE, ELSEWHERE = 0.8, 0.35, 0.2
 NOISE_RAD, NOISE_MEMORY_S, NEAR_OBJECTS_M, NEAR_SHARE = 0.05, 0.3, 0.035, 0.35
@@ -105,7 +106,7 @@ class Demonstrator:
         policy, noise = self._policy(), self._noise(random, 0.0 if self.mover else NOISE_RAD)
         goals = np.stack([self._measured()] * 2)
         offset = random.integers(self._every)
-        rest_s = 0.0
+        rest_s = done_s = 0.0
         for frame in range(int(LONGEST_S / self._row_s)):
             now_s = frame * self._row_s
             asked = task if now_s >= told_at_s else first
@@ -127,7 +128,8 @@ class Demonstrator:
             self._execute(goals[1] + push, goal + push)
             goals = np.stack([goals[1], goal])
             rest_s = rest_s + self._row_s if np.ptp(rows, axis=0).max() < AT_REST_RAD else 0.0
-            if rest_s > REST_S and now_s > told_at_s:
+            done_s = done_s + self._row_s if self.mover and judge(self.world, asked.instruction).done else 0.0
+            if (rest_s > REST_S or done_s > DONE_S) and now_s > told_at_s:
                 return
 
     def _observation(self, now_s: float, asked: PickAndPlace, goals: np.ndarray) -> Observation:
