@@ -5,7 +5,7 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 RUN := plain_host/in_environment.sh
 
-POLICY ?= scripted
+POLICY ?= pick_and_place
 INSTRUCTION ?= put the red cube in the blue box
 SEED ?= 7
 EPISODES ?= 100
@@ -45,7 +45,7 @@ bench-%: build ## one of them: make bench-model, make bench-bus
 small-checkpoint: build ## demonstrations, then a small SmolVLA that does the simulator's task, in out/small_checkpoint/checkpoint
 	@$(RUN) smolvla demos out/demonstrations --recipe config/small_checkpoint.yaml
 	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
-	@for round in 1 2; do \
+	@for round in 1 2 3; do \
 	  rounds="$$rounds out/corrections-$$round"; \
 	  $(RUN) smolvla demos out/corrections-$$round --recipe config/small_checkpoint.yaml \
 	    --policy out/small_checkpoint/checkpoint --seed $$((3 + round))000000 || exit; \

@@ -22,10 +22,9 @@ from smolvla_msgs.srv import EvaluateTask, FinishTask, LabelEpisode, ResetScene
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.nodes.conversions import duration_message, joint_positions, object_poses, rows_array, seconds
 from smolvla_ros.runtime.errors import OperatorError
-from smolvla_ros.runtime.recording import QueueSample, RecordedChunk, Recording, TaskOutcome
+from smolvla_ros.runtime.recording import RETREAT_S, QueueSample, RecordedChunk, Recording, TaskOutcome
 
 JUDGE_PERIOD_S = 0.25
-RETREAT_S = 2.0  # after the task is done, for the policy to take the arm out of the way
 
 
 def _constant_names(message_type: Any, prefix: str) -> dict[int, str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+RETREAT_S = 2.0  # so long a task stays done before it is over, for the policy to take the arm out of the way
+
 
 @dataclass(frozen=True)
 class RecordedChunk:

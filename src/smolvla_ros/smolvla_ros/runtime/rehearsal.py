@@ -15,7 +15,7 @@ import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.policies.interface import Policy, PolicyRefusal
-from smolvla_ros.runtime.recording import Recording, TaskOutcome
+from smolvla_ros.runtime.recording import RETREAT_S, Recording, TaskOutcome
 from smolvla_ros.simulation.judge import judge
 from smolvla_ros.simulation.rendering import Renderer
 from smolvla_ros.simulation.tasks import PICK_AND_PLACE, instructions
@@ -49,7 +49,7 @@ class Rehearsal:
         return instructions(self._world.objects(), self._task)
 
     def run(self, seed: int, instruction: str, time_limit_s: float) -> tuple[TaskOutcome, Recording]:
-        """One task from a seed's scene until the judge calls it done, the time is over or the policy refuses."""
+        """One task from a seed's scene until it stays done, the time is over or the policy refuses."""
         world, recording = self._world, Recording(self._embodiment.joint_names)
         world.reset(seed)
         self._policy.reset()
@@ -57,11 +57,12 @@ class Rehearsal:
         loop = Loop(world, self._policy, self._embodiment, random, self._pacing, self._look)
         recording.scene_seed, recording.policy = seed, self._policy.name
         recording.object_poses = {name: [] for name in world.objects()}
-        reason, message, done = "time limit", "", False
-        while loop.now_s < time_limit_s and not done:
+        reason, message = "time limit", ""
+        done_s: float | None = None
+        while loop.now_s < time_limit_s and (done_s is None or loop.now_s < done_s + RETREAT_S):
             if not recording.joint_stamps_s or loop.now_s - recording.joint_stamps_s[-1] >= RECORD_S:
                 self._record(recording, loop.now_s)
-                done = judge(world, instruction).done
+                done_s = (loop.now_s if done_s is None else done_s) if judge(world, instruction).done else None
             try:
                 loop.advance(instruction)
             except PolicyRefusal as refusal:
@@ -73,7 +74,7 @@ class Rehearsal:
             reason="finished" if verdict.done else reason,
             message=message or verdict.message,
             judged=verdict.done if verdict.understood else None,
-            duration_s=loop.now_s,
+            duration_s=done_s if verdict.done and done_s is not None else loop.now_s,
             starved_s=loop.starved_s,
             chunks=loop.chunks,
             rows_executed=round(loop.now_s * self._embodiment.rates.policy_hz),
