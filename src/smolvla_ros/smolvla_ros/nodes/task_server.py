@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import GoalEvent
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
-from rclpy.task import Future
 from std_msgs.msg import String
 
 from smolvla_msgs.action import RunTask
@@ -21,7 +21,11 @@ from smolvla_ros.nodes.executor_parameters import FLUSH
 
 
 class TaskServer:
-    """One task at a time: a new goal preempts the one before. State: the goal that runs and the future of its end.
+    """One task at a time: a new goal preempts the one before. State: the goal that runs.
+
+    No coroutine waits for a task's end: rclpy's EventsExecutor asks one again without a pause, which takes a whole core
+    for as long as the task runs. A goal is executing from the moment it is accepted, and its callback comes with its
+    result.
 
     `settings` are the node's parameters; `refusal` says why no goal can be taken now, or nothing.
     """
@@ -33,7 +37,6 @@ class TaskServer:
         self._core, self._now_s, self._refusal = core, now_s, refusal
         self._logger = node.get_logger()
         self._goal: Any = None
-        self._ended: Future | None = None
         self._time_limit_s = 0.0
         node.create_service(SetInstruction, "executor/set_instruction", self._set_instruction)
         node.create_service(FinishTask, "executor/finish_task", self._finish)
@@ -42,8 +45,9 @@ class TaskServer:
             node,
             RunTask,
             "executor/run_task",
-            execute_callback=self._run,
+            execute_callback=lambda _goal: RunTask.Result(),  # `end` gives one for each goal
             goal_callback=self._check,
+            handle_accepted_callback=self._begin,
             cancel_callback=lambda _goal: CancelResponse.ACCEPT,
         )
 
@@ -69,7 +73,7 @@ class TaskServer:
 
     def end(self, reason: TaskEnd, message: str, task_succeeded: bool = False, keep_queue: bool = False) -> None:
         """Ends the running task, if there is one; the arm holds, unless a new task goes on with the queue."""
-        if self._goal is None or self._ended is None:
+        if self._goal is None:
             return
         counts = self._core.counts
         result = RunTask.Result(
@@ -82,10 +86,10 @@ class TaskServer:
             rows_executed=counts.rows_executed,
         )
         self._logger.info(f"task ended: {message}")
-        ended, self._ended, self._goal = self._ended, None, None
+        goal, self._goal = self._goal, None
         if not keep_queue:
             self._core.end_task()
-        ended.set_result(result)
+        self._server.notify_execute(goal, lambda goal: _conclude(goal, result))
 
     def _check(self, goal: RunTask.Goal) -> GoalResponse:
         why = self._refusal() if goal.instruction.strip() else "expected an instruction, found an empty one"
@@ -95,23 +99,15 @@ class TaskServer:
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
-    async def _run(self, goal: Any) -> RunTask.Result:
+    def _begin(self, goal: Any) -> None:
+        goal._update_state(GoalEvent.EXECUTE)  # ServerGoalHandle.execute() without its callback
         flush = goal.request.queue_on_start == SetInstruction.Request.QUEUE_FLUSH
         self.end(TaskEnd.PREEMPTED, "a new goal came", keep_queue=not flush)
-        ended = Future()
-        self._goal, self._ended = goal, ended
+        self._goal = goal
         limit_s = seconds(goal.request.time_limit)
         self._time_limit_s = limit_s if limit_s > 0 else self.settings["task_time_limit"]
         self._core.start_task(goal.request.instruction, self._now_s(), flush)
         self._logger.info(f"task: {goal.request.instruction}")
-        result = await ended
-        if result.reason == TaskEnd.CANCELED and goal.is_cancel_requested:
-            goal.canceled()
-        elif result.reason in (TaskEnd.FINISHED, TaskEnd.TIME_LIMIT):
-            goal.succeed()
-        else:
-            goal.abort()
-        return result
 
     def _set_instruction(self, request: Any, response: Any) -> Any:
         flush = request.queue == SetInstruction.Request.QUEUE_FLUSH
@@ -142,3 +138,13 @@ class TaskServer:
         response.message = "finished" if response.success else "no task is running"
         self.end(TaskEnd.FINISHED, request.note, request.task_succeeded)
         return response
+
+
+def _conclude(goal: Any, result: RunTask.Result) -> RunTask.Result:
+    if result.reason == TaskEnd.CANCELED and goal.is_cancel_requested:
+        goal.canceled()
+    elif result.reason in (TaskEnd.FINISHED, TaskEnd.TIME_LIMIT):
+        goal.succeed()
+    else:
+        goal.abort()
+    return result

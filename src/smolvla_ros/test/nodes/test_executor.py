@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,3 +286,19 @@ def test_the_offset_of_the_policy_s_clock_is_reported_and_its_chunks_land(arm: A
     assert status.level == DiagnosticStatus.WARN
     values = {pair.key: pair.value for pair in status.values}
     assert float(values["clock_offset_s"]) == pytest.approx(-7.0, abs=0.3)
+
+
+def test_a_running_task_leaves_the_processor_to_others(graph) -> None:
+    """Rclpy's EventsExecutor asks a coroutine again without a pause for as long as it waits."""
+    child = graph.start("executor")
+    arm = Arm(graph)
+    arm.give()
+    arm.wait_mode(ExecutorState.MODE_RUNNING)
+
+    def processor_s() -> float:
+        user, system = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    before_s, began_s = processor_s(), time.monotonic()
+    graph.wait(lambda: time.monotonic() > began_s + 2.0)
+    assert processor_s() - before_s < 0.5 * (time.monotonic() - began_s)
