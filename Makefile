@@ -13,6 +13,9 @@ TASK ?= pick_and_place
 MODE ?= async
 PEER ?=
 
+# tests that start nodes or look at a clock
+IN_REAL_TIME := $(addprefix src/smolvla_ros/test/,commands launch_files network nodes recording runtime) src/so100_hardware/test docs/test
+
 .PHONY: help setup build demo readme-picture test bench eval lint format checkpoint small-checkpoint clean
 
 help: ## this list
@@ -30,8 +33,11 @@ build: $(VENV)/.setup ## colcon build of all packages into the environment
 demo: build ## the arm does what the instruction says: demo.mp4, a plot and a report in out/demo (POLICY=path INSTRUCTION="..." SEED=n)
 	@$(RUN) smolvla run --output out/demo policy:="$(POLICY)" instruction:="$(INSTRUCTION)" seed:=$(SEED)
 
-test: build lint ## all tests
-	@$(RUN) python -m pytest
+test: build lint ## all tests: first those that take processor time, side by side, then those that take time
+	@failed=0; \
+	OMP_NUM_THREADS=1 $(RUN) python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(IN_REAL_TIME)) || failed=1; \
+	$(RUN) python -m pytest $(IN_REAL_TIME) || failed=1; \
+	exit $$failed
 
 eval: build ## EPISODES unseen scenes through the whole graph, judged by the simulator (POLICY=path TASK=stacking MODE=sync)
 	@$(RUN) smolvla eval --episodes $(EPISODES) --task $(TASK) policy:="$(POLICY)" mode:=$(MODE)

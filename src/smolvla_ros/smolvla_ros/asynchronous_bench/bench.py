@@ -32,8 +32,8 @@ FEW_ROWS = 10
 WAYS = (
     Way("sync", ExecutorSettings(mode=SYNC, request_timeout_s=PATIENT_S)),
     Way("sync", ExecutorSettings(mode=SYNC, n_action_steps=FEW_ROWS, request_timeout_s=PATIENT_S)),
-    Way("async", ExecutorSettings(request_timeout_s=PATIENT_S)),
-    Way("rtc", ExecutorSettings(request_timeout_s=PATIENT_S), honours_committed=True),
+    Way("async", ExecutorSettings(overlap="latest", request_timeout_s=PATIENT_S)),
+    Way("rtc", ExecutorSettings(overlap="latest", request_timeout_s=PATIENT_S), honours_committed=True),
 )
 COLUMNS = (
     "mode",

@@ -6,6 +6,7 @@ said to. Goals and measured positions are whole servo ticks.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,10 +50,22 @@ class Recorded:
 
 
 class ClosedLoop:
-    """State: the clock `now_s`, the world, the executor, what the controller follows, the answer under way."""
+    """State: the clock `now_s`, the world, the executor, what the controller follows, the answer under way.
 
-    def __init__(self, world: World, policy: Policy, way: Way, latency_s: float, instruction: str) -> None:
+    look: the images that the policy gets.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        policy: Policy,
+        way: Way,
+        latency_s: float,
+        instruction: str,
+        look: Callable[[], Mapping[str, np.ndarray]] = dict,
+    ) -> None:
         embodiment = world.embodiment
+        self._look = look
         self.world, self.now_s, self.recorded = world, 0.0, Recorded()
         self._policy, self._way, self._latency_s, self._instruction = policy, way, latency_s, instruction
         self._ticks, self._names = ServoTicks(embodiment), embodiment.joint_names
@@ -108,7 +121,7 @@ class ClosedLoop:
         chunk = self._policy.infer(
             Observation(
                 stamp_s=self.now_s,
-                images={},
+                images=self._look(),
                 positions=self._measured(),
                 instruction=request.instruction,
                 committed=request.committed if len(request.committed) else None,

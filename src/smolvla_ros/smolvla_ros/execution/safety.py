@@ -81,7 +81,8 @@ def limit_motion(
 
     The mean velocity from row to row is inside the velocity limit, small enough to brake before a position limit, and
     changes by no more than acceleration * time between the middles of two intervals. Where not all can be met,
-    position comes before acceleration and acceleration before velocity: what is too fast brakes as it can.
+    position comes before acceleration and acceleration before velocity: what is too fast brakes as it can. Rows that
+    were left behind are caught up with no faster than the motion can slow down to theirs: it does not shoot past them.
     """
     limited = positions.astype(float)
     intervals_s = np.diff(np.concatenate([[start_s], times_s]))[:, None]
@@ -95,12 +96,18 @@ def limit_motion(
     inside &= (limits.lower <= positions) & (positions <= limits.upper)
     # once the motion is again what is wanted, rows that are inside the limits need no further look
     clean_from = int(np.flatnonzero(~inside.all(axis=1))[-1]) + 1 if not inside.all() else 0
+    # of the rows themselves; of the first, which may be far from the start, that of the second
+    pace = np.concatenate(
+        [wanted_velocity[2:3] if len(positions) > 1 else np.zeros((1, positions.shape[1])), wanted_velocity[2:]]
+    )
     before, velocity, unchanged = start_position, start_velocity, 2
     for k, interval_s in enumerate(intervals_s[:, 0].tolist()):
         if unchanged >= 2 and k >= clean_from:
             break
         up, down = _reach(before, interval_s, limits)
-        mean_velocity = np.clip((positions[k] - before) / interval_s, -down, up)
+        behind = positions[k] - before - pace[k] * interval_s
+        catching_up = np.minimum(np.abs(behind) / interval_s, _braking(np.abs(behind), interval_s, limits))
+        mean_velocity = np.clip(pace[k] + np.sign(behind) * catching_up, -down, up)
         mean_velocity = np.clip(mean_velocity, velocity - changes[k], velocity + changes[k])
         limited[k] = np.clip(before + mean_velocity * interval_s, limits.lower, limits.upper)
         velocity, before = (limited[k] - before) / interval_s, limited[k]
@@ -137,3 +144,9 @@ def _reach(before: np.ndarray, interval_s: np.ndarray | float, limits: MotionLim
     up = np.sqrt(brake**2 + 2 * limits.acceleration * np.maximum(limits.upper - before, 0.0)) - brake
     down = np.sqrt(brake**2 + 2 * limits.acceleration * np.maximum(before - limits.lower, 0.0)) - brake
     return np.minimum(limits.velocity, up), np.minimum(limits.velocity, down)
+
+
+def _braking(way: np.ndarray, interval_s: float, limits: MotionLimits) -> np.ndarray:
+    """The highest speed from which joints come to rest within a way, with a change at the end of each interval."""
+    half = 0.5 * limits.acceleration * interval_s
+    return np.sqrt(half**2 + 2 * limits.acceleration * way) - half

@@ -41,9 +41,9 @@ class ExecutorSettings:
     input_timeout_s: float = 1.0
     max_jump_rad: float = 1.0
     latency_quantile: float = 0.95
-    overlap: str = "latest"
+    overlap: str = "cross_fade"
     joint_overlap: Mapping[str, str] = field(default_factory=dict)
-    cross_fade_s: float = 0.3
+    cross_fade_s: float = 0.5
     ensemble_coefficient: float = 0.01
 
     def __post_init__(self) -> None:

@@ -56,6 +56,17 @@ def test_a_far_row_is_approached_at_the_acceleration_limit_and_counted() -> None
     assert (limited[1, 0] - limited[0, 0]) * 30 == pytest.approx(first_velocity + LIMITS.acceleration[0] / 30)
 
 
+@pytest.mark.parametrize("pace", [0.0, 0.5])
+def test_rows_that_were_left_behind_are_caught_up_with_and_not_shot_past(pace: float) -> None:
+    times = np.arange(1, 25) / 30
+    away = 0.3 + pace * times
+    rows = HOME + away[:, None] * np.eye(6)[0]
+    limited, _ = limit_motion(times, rows, 0.0, HOME, np.zeros(6), LIMITS)
+    ahead = limited[:, 0] - rows[:, 0]
+    assert ahead.max() < 0.01
+    assert abs(ahead[8:]).max() < 1e-6
+
+
 @given(arrays(float, (40, 6), elements=st.floats(-9, 9)), st.floats(0.01, 0.2))
 def test_no_velocity_changes_faster_than_the_acceleration_limit_even_at_the_position_limits(
     rows: np.ndarray, step_s: float
