@@ -12,6 +12,7 @@ from pathlib import Path
 from smolvla_ros.commands.leading import record_episodes
 from smolvla_ros.runtime.errors import OperatorError
 from smolvla_ros.runtime.graph import ARGUMENTS, graph, parse_arguments
+from smolvla_ros.runtime.interrupt import told_to_stop
 from smolvla_ros.runtime.prefixed_files import with_prefix
 from smolvla_ros.runtime.processes import NodeDeath, NodeProcesses, prepare_environment
 from smolvla_ros.runtime.progress import ProgressLine
@@ -154,14 +155,14 @@ def hold_after(session: Session, death: NodeDied, recording: Recording) -> int:
 def stay_up(session: Session) -> int:
     """Keeps the graph running until Ctrl-C, telling of nodes that end."""
     say("running; Ctrl-C ends it")
-    try:
+    with told_to_stop() as told:
         while session.nodes.pids():
             session.operator.listen(0.2)
+            if told.is_set():
+                say("stopping")
+                return 0
             for death in session.nodes.deaths():
                 say(f"{death}. The rest goes on; the arm holds what it was told last.")
-    except KeyboardInterrupt:
-        say("stopping")
-        return 0
     say("no node is left")
     return 1
 

@@ -108,7 +108,7 @@ def test_what_a_leader_shows_is_recorded_when_the_terminal_says_so_and_becomes_a
     led.wait_for("(?s)recording: wave.*recording: wave")
     led.type("d")
     led.wait_for("discarded")
-    assert led.stop() == 0
+    assert led.stop() == 0, led.output
     assert "Traceback" not in led.output
     (bag,) = [folder for folder in (tmp_path / "bags").iterdir() if folder.is_dir()]
     convert = ["dataset", "convert", str(bag.parent), "--output", str(tmp_path / "dataset"), "--max-age", "5"]
