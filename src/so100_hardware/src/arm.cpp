@@ -98,6 +98,7 @@ void Arm::activate(double now_s) {
   blocked_.fill(false);
   probed_s_ = supervised_s_ = now_s;
   written_s_ = HUGE_VAL;  // however long this took, the first write moves nothing
+  sent_s_ = now_s;
   phase_ = ArmPhase::kActive;
   publish_status(false);
 }
@@ -221,9 +222,11 @@ Fault Arm::write(const double* goal_rad, double now_s) noexcept {
   written_s_ = now_s;
   if (held_) {
     ++counters_.held_cycles;
-    returning_ = true;
+    // A lost reply is no hold: at kReturnSpeedRadS the arm would be seconds behind commands that move on.
+    if (now_s - sent_s_ > kMuteAfterS) returning_ = true;
     return Fault::kNone;
   }
+  sent_s_ = now_s;
   std::array<double, kMaxServos> step;
   for (std::size_t i = 0; i < size(); ++i) {
     const double fastest = config_.joints[i].max_velocity_rad_s;

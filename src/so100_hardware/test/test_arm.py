@@ -185,13 +185,30 @@ def test_while_a_servo_is_silent_the_arm_holds_and_then_returns_slowly(bench: Be
     held = bench.rad()
     assert bench.run(0.5, 2 * DT_S) == ["no_reply"] * 2
     np.testing.assert_array_equal(bench.rad(), held)
+    bench.run(0.5, MUTE_AFTER_S)
     bench.virtual.inject_fault("clear mute servo 3")
-    bench.run(0.5, DT_S)
+    while bench.arm.held or (bench.rad() == held).all():
+        bench.run(0.5, DT_S)
     np.testing.assert_allclose(np.abs(bench.rad() - held), RETURN_SPEED_RAD_S * DT_S, atol=RAD_PER_TICK)
     bench.run(0.5, 1.0)
     np.testing.assert_allclose(bench.rad(), 0.5, atol=RAD_PER_TICK)
     bench.run(0.6, DT_S)  # caught up: the joint's own speed counts again
     np.testing.assert_allclose(bench.rad(), 0.54, atol=RAD_PER_TICK)
+
+
+def test_after_a_lost_reply_the_arm_follows_as_ever(bench: Bench) -> None:
+    """Returning slowly it would be seconds behind commands that move on, and miss what it was to grasp."""
+    bench.activate()
+    bench.run(0.1, 0.5)
+    goals = 0.1 + 1.0 * np.arange(0.0, 0.3, DT_S)
+    for cycle, goal in enumerate(goals):
+        if cycle in (10, 11):
+            bench.virtual.inject_fault("mute servo 3")
+        bench.run(goal, DT_S)
+        bench.virtual.inject_fault("clear mute servo 3")
+        if cycle > 12:
+            np.testing.assert_allclose(bench.rad(), goal, atol=RAD_PER_TICK)
+    assert bench.arm.counters.held_cycles == 2
 
 
 def test_a_mute_servo_is_degraded_mode_not_the_end(bench: Bench) -> None:

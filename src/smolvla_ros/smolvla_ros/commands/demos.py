@@ -146,7 +146,7 @@ def _makers(side: int, every: int, embodiment_file: str, policy: str) -> tuple[D
         from smolvla_ros.policies.registry import make_policy
         from smolvla_ros.simulation.learned_mover import LearnedMover
 
-        demonstrator.mover = LearnedMover(make_policy(policy, embodiment), artist.look)
+        demonstrator.mover = LearnedMover(make_policy(policy, embodiment), embodiment, artist.look)
     return demonstrator, artist
 
 

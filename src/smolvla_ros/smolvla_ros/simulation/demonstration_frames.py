@@ -42,7 +42,7 @@ class FrameArtist:
     """Draws a demonstrator's moments in all cameras of the embodiment. Use it in one thread, and close it."""
 
     def __init__(self, demonstrator: Demonstrator, embodiment: Embodiment, side: int) -> None:
-        self._world = demonstrator.world
+        self._world, self._past = demonstrator.world, demonstrator.past
         self._renderer = Renderer(self._world, *picture_size(embodiment, side))
         self._size = np.array(picture_size(embodiment, side), dtype=float)
         self._cameras = [camera.name for camera in embodiment.cameras]
@@ -73,9 +73,9 @@ class FrameArtist:
             "frame": np.array([round(m.time_s * self.description.fps) for m in moments], dtype=np.int32),
         }
 
-    def look(self) -> dict[str, np.ndarray]:
-        """What each camera shows now, by its name."""
-        self._renderer.take_state(self._world.data.qpos)
+    def look(self, frames_ago: int) -> dict[str, np.ndarray]:
+        """What each camera showed in a frame of the running episode, by its name."""
+        self._renderer.take_state(self._past[-1 - frames_ago])
         return {camera: self._renderer.draw(camera) for camera in self._cameras}
 
     def picture(self, moment: Moment, camera: str) -> np.ndarray:

@@ -11,6 +11,7 @@ arXiv 1011.0686).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,11 +38,15 @@ NOISE_RAD, NOISE_MEMORY_S, NEAR_OBJECTS_M, NEAR_SHARE = 0.05, 0.3, 0.035, 0.35
 OTHERWISE_S = (0.15, 1.6)
 ELSEWHERE_RAD = np.array([0.7, 0.3, 0.3, 0.3, 0.5, 0.3])
 LOWEST_START_M = 0.05
+# of the pictures where a learned policy moves the arm, in frames: in the graph they are older than the joint states
+IMAGE_AGE = (0, 2)
+OLDEST_IMAGE = 3
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame. time_s: of the episode; qpos: MuJoCo's, to draw it from; positions (joints,) rad, as measured.
+    """One frame. time_s: of the episode; qpos: MuJoCo's, to draw its pictures from; positions (joints,) rad, as
+    measured, at that time or a little later, as live.
 
     asked, otherwise: what the instruction names and another task; chunk, other_chunk (rows, joints) rad: what the
     scripted policy does for each from here.
@@ -72,6 +77,7 @@ class Demonstrator:
     def __init__(self, embodiment: Embodiment, every: int = 1) -> None:
         self.world, self._embodiment, self._every = World(embodiment), embodiment, every
         self.mover: Mover | None = None
+        self.past: deque[np.ndarray] = deque(maxlen=OLDEST_IMAGE + 1)  # qpos of the last frames, this one last
         self._variation = SceneVariation(self.world)
         self._ticks, self._arm = ServoTicks(embodiment), arm_of(embodiment).kinematics
         self._row_s = 1 / embodiment.rates.policy_hz
@@ -105,10 +111,12 @@ class Demonstrator:
     ) -> Iterator[Moment]:
         policy, noise = self._policy(), self._noise(random, 0.0 if self.mover else NOISE_RAD)
         goals = np.stack([self._measured()] * 2)
+        self.past.clear()
         offset = random.integers(self._every)
         rest_s = done_s = 0.0
         for frame in range(int(LONGEST_S / self._row_s)):
             now_s = frame * self._row_s
+            self.past.append(self.world.data.qpos.copy())
             asked = task if now_s >= told_at_s else first
             observation = self._observation(now_s, asked, goals)
             looked_at = frame == 0 or frame % self._every == offset
@@ -119,9 +127,8 @@ class Demonstrator:
             if looked_at:
                 otherwise, other_rows = self._otherwise(observation, asked, random)
                 if other_rows is not None:
-                    yield Moment(
-                        now_s, self.world.data.qpos.copy(), self._measured(), asked, otherwise, rows, other_rows
-                    )
+                    age = min(int(random.integers(*IMAGE_AGE, endpoint=True)), frame) if self.mover else 0
+                    yield Moment(now_s, self.past[-1 - age], self._measured(), asked, otherwise, rows, other_rows)
             push, goal = next(noise) * self._share_of_noise(), rows[1]
             if self.mover:
                 goal = self._within_a_frame(goals[1], self.mover.goal(frame, observation))

@@ -1,4 +1,8 @@
-"""A learned policy that moves the demonstrator's arm, asked again and again as the executor asks it."""
+"""A learned policy that moves the demonstrator's arm as it will move it in the graph.
+
+The executor's core is the real one. Images are older than joint states, a chunk takes its time, both by a few frames
+that vary: what the arm comes to, and how, is what it comes to later.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,75 @@ from dataclasses import replace
 
 import numpy as np
 
+from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.execution.exchange import ArrivedChunk, Request
+from smolvla_ros.execution.executor import ChunkExecutor
+from smolvla_ros.execution.safety import MotionLimits
+from smolvla_ros.execution.timeline import ChunkRejected
+from smolvla_ros.execution.trajectory import Trajectory
 from smolvla_ros.policies.interface import Observation, Policy
+from smolvla_ros.simulation.demonstrations import OLDEST_IMAGE
 
-# rows of a chunk that are executed before the next one arrives, and how late that is, from and to
-EXECUTED_ROWS, LATE_ROWS = (6, 14), (1, 4)
+# frames, from and to: how old the images are that a chunk is made from, and until it is there
+LIVE_IMAGE_AGE, ANSWER_AFTER = (0, OLDEST_IMAGE), (1, 3)
 
 
 class LearnedMover:
-    """look: what the policy's cameras show now. State: the chunk that is executed and the one that is under way."""
+    """look: what the policy's cameras showed so many frames ago. State: the executor and the chunk under way."""
 
-    def __init__(self, policy: Policy, look: Callable[[], Mapping[str, np.ndarray]]) -> None:
-        self._policy, self._look = policy, look
+    def __init__(
+        self, policy: Policy, embodiment: Embodiment, look: Callable[[int], Mapping[str, np.ndarray]]
+    ) -> None:
+        self._policy, self._look, self._limits = policy, look, MotionLimits.of(embodiment)
+        self._row_s = 1 / embodiment.rates.policy_hz
 
     def begin(self, random: np.random.Generator) -> None:
         self._policy.reset()
-        self._random, self._rows, self._began = random, np.empty((0, 0)), 0
-        self._coming: tuple[int, int, np.ndarray] | None = None  # arrives in frame, began in frame, rows
-        self._ask_again = 0
+        self._random = random
+        self._executor: ChunkExecutor | None = None
+        self._trajectory: Trajectory | None = None
+        self._answer: tuple[int, ArrivedChunk] | None = None  # the frame in which it comes
 
     def goal(self, frame: int, observation: Observation) -> np.ndarray:
         """Raises PolicyRefusal."""
-        if self._coming is None and frame >= self._ask_again:
-            rows = self._policy.infer(replace(observation, images=self._look())).positions
-            late = int(self._random.integers(*LATE_ROWS, endpoint=True)) if len(self._rows) else 0
-            self._coming = frame + late, frame, rows
-        if self._coming is not None and frame >= self._coming[0]:
-            _, self._began, self._rows = self._coming
-            self._coming = None
-            self._ask_again = frame + int(self._random.integers(*EXECUTED_ROWS, endpoint=True))
-        return self._rows[min(frame + 1 - self._began, len(self._rows) - 1)]
+        now_s = observation.stamp_s
+        executor = self._told(observation)
+        if self._answer and frame >= self._answer[0]:
+            chunk, self._answer = self._answer[1], None
+            try:
+                executor.on_chunk(chunk, now_s)
+            except ChunkRejected:
+                pass  # of another instruction, or the arm has left: the executor asks again
+        commands = executor.tick(now_s)
+        self._trajectory = commands.trajectory or self._trajectory
+        if commands.request:
+            self._answer = frame + self._some(ANSWER_AFTER), self._infer(frame, observation, commands.request)
+        return self._trajectory.sample(now_s + self._row_s)[0] if self._trajectory else observation.positions
+
+    def _told(self, observation: Observation) -> ChunkExecutor:
+        """The executor with what it is told in every frame."""
+        if self._executor is None:
+            self._executor = ChunkExecutor(self._limits)
+            self._executor.start_task(observation.instruction, observation.stamp_s)
+        elif observation.instruction != self._executor.instruction:
+            self._executor.change_instruction(observation.instruction, flush=False)
+        self._executor.on_joint_state(observation.stamp_s, observation.positions)
+        return self._executor
+
+    def _infer(self, frame: int, observation: Observation, request: Request) -> ArrivedChunk:
+        age = min(self._some(LIVE_IMAGE_AGE), frame)
+        seen = replace(
+            observation,
+            stamp_s=observation.stamp_s - age * self._row_s,
+            images=self._look(age),
+            instruction=request.instruction,
+            committed=None,
+            delay_rows=0,
+        )
+        rows = self._policy.infer(seen).positions
+        return ArrivedChunk(
+            request.id, request.instruction, self._policy.name, seen.stamp_s, self._row_s, self._limits.names, rows
+        )
+
+    def _some(self, frames: tuple[int, int]) -> int:
+        return int(self._random.integers(*frames, endpoint=True))

@@ -101,7 +101,8 @@ class Arm {
 
   // One sync write towards `goal_rad` (one angle a joint): inside the limits, no faster than max_velocity and no
   // further than max_step. Nothing is sent in a cycle whose reading was not whole or while a servo is in trouble: the
-  // servos then hold their last goals; afterwards goals approach the commands at kReturnSpeedRadS.
+  // servos then hold their last goals; where that lasted longer than kMuteAfterS, goals then approach the commands at
+  // kReturnSpeedRadS.
   Fault write(const double* goal_rad, double now_s) noexcept;
 
   // Parks if the description says so, then torque off if it says so. The first fault, or kNone. Stays open.
@@ -156,6 +157,7 @@ class Arm {
   double probed_s_ = 0.0;
   double supervised_s_ = 0.0;
   double written_s_ = 0.0;
+  double sent_s_ = 0.0;  // when commands were last passed on
   std::size_t next_supervised_ = 0;
   std::size_t next_probed_ = 0;
   bool held_ = false;       // this cycle
