@@ -48,6 +48,7 @@ class World:
         self._qvel = np.array([joint.dofadr[0] for joint in joints])
         self._offset = self.arm.offsets(names)
         self._max_torque = np.array([servo_of(name).max_torque for name in names])
+        self._torque_limits = np.array([joint.torque_limit or 1.0 for joint in self.embodiment.joints])
         self._stiffness = self.model.actuator_gainprm[:, 0].copy()
         self._bodies = {item.name: self.model.body(item.name).id for item in self.scene_objects}
 
@@ -83,16 +84,17 @@ class World:
         return [item.name for item, off in zip(cubes, off_m, strict=True) if off > IN_PLACE_M]
 
     def set_setpoints(
-        self, positions: np.ndarray, torque_enabled: np.ndarray, torque_share: np.ndarray | float = 1.0
+        self, positions: np.ndarray, torque_enabled: np.ndarray, torque_share: np.ndarray | None = None
     ) -> None:
         """Where the servos drive to (joints,) rad; a joint without torque is limp. `torque_share`: of its full torque
-        that a servo gives at most, 0..1.
+        that a servo gives at most, 0..1; None: the embodiment's limits.
         """
+        share = self._torque_limits if torque_share is None else torque_share
         self.data.ctrl[:] = np.asarray(positions) + self._offset
         stiffness = np.where(torque_enabled, self._stiffness, 0.0)
         self.model.actuator_gainprm[:, 0] = stiffness
         self.model.actuator_biasprm[:, 1] = -stiffness
-        most = self._max_torque * np.where(torque_enabled, torque_share, 1.0)  # without torque friction is all there is
+        most = self._max_torque * np.where(torque_enabled, share, 1.0)  # without torque friction is all there is
         self.model.actuator_forcerange[:] = np.stack([-most, most], axis=1)
 
     def step(self, count: int = 1) -> None:
