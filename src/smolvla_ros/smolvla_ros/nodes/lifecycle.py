@@ -8,6 +8,7 @@ the last two. A transition that fails says why in one line and leaves a node tha
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -106,6 +107,10 @@ class ManagedNode(LifecycleNode):
         done = self._try("activate", self.activate)
         if done != TransitionCallbackReturn.SUCCESS:
             self._undo_activate()
+            return done
+        # a look for garbage through all that is there for good takes tens of milliseconds, in the middle of the work
+        gc.collect()
+        gc.freeze()
         return done
 
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
@@ -140,6 +145,7 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _undo_activate(self) -> None:
+        gc.unfreeze()
         try:
             self.deactivate()
         finally:

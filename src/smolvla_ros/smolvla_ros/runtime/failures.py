@@ -52,8 +52,9 @@ def failure_sheet(path: Path, embodiment: Embodiment, failures: Sequence[Failure
         lines = (f"{failure.seed}: {failure.instruction}", failure.message)
         cells.append(np.vstack([renderer.draw("viewer"), _caption(lines)]))
     renderer.close()
-    cells += [np.zeros_like(cells[0])] * (-len(cells) % COLUMNS)
-    rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
+    columns = min(COLUMNS, len(cells))
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
 

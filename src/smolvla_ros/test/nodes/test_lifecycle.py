@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from smolvla_ros.nodes.lifecycle import ManagedNode
 
 CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
 ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
@@ -75,3 +79,19 @@ def test_a_node_of_another_embodiment_can_be_mended_too(graph) -> None:
     assert "/nowhere.yaml" in graph.log("simulator")
     assert set_text(graph, "simulator", "embodiment", "").successful
     assert change(graph, "simulator", CONFIGURE)
+
+
+def test_while_a_node_is_active_nobody_looks_for_garbage_in_what_was_there_before() -> None:
+    """That took tens of milliseconds now and then, in the middle of a chunk."""
+    rclpy.init()
+    node = ManagedNode("still", ())
+    try:
+        node.trigger_configure()
+        node.trigger_activate()
+        assert gc.get_freeze_count() > 10_000
+        node.trigger_deactivate()
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.unfreeze()
+        node.destroy_node()
+        rclpy.try_shutdown()

@@ -48,7 +48,9 @@ def test_servos_that_may_give_too_little_torque_let_the_arm_sink(world: World) -
     assert np.abs(world.loads).max() <= 0.002 + 1e-9
 
 
-def test_closed_fingers_hold_a_cube_while_it_is_carried(world: World) -> None:
+def test_closed_fingers_hold_a_cube_while_it_is_carried_and_press_no_harder_than_the_embodiment_says(
+    world: World,
+) -> None:
     world.step(1)
     open_hand, lifted = HOVER.copy(), HOVER.copy()
     world.place(open_hand, {})
@@ -71,6 +73,8 @@ def test_closed_fingers_hold_a_cube_while_it_is_carried(world: World) -> None:
     away = world.objects()["red cube"].position - SO100.kinematics.pinch_point(world.positions)
     assert np.linalg.norm(away) < 0.02
     assert world.touched_by_arm("red cube")
+    assert ROBOT.joints[5].torque_limit == 0.5  # from 0.8 on a servo of the maker's settings protects itself
+    assert abs(world.loads[5]) == pytest.approx(0.5)
 
 
 def test_a_seed_makes_the_same_scene_and_another_seed_another(world: World) -> None:

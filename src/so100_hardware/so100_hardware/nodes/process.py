@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -39,6 +40,9 @@ def run_node(name: str, make: Callable[[], ServoNode], operator_errors: tuple[ty
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
+        # a look for garbage through all that is there for good would take longer than a cycle
+        gc.collect()
+        gc.freeze()
         while not stop.is_set():
             executor.spin_once()
     except operator_errors as error:
