@@ -32,8 +32,8 @@ FEW_ROWS = 10
 WAYS = (
     Way("sync", ExecutorSettings(mode=SYNC, request_timeout_s=PATIENT_S)),
     Way("sync", ExecutorSettings(mode=SYNC, n_action_steps=FEW_ROWS, request_timeout_s=PATIENT_S)),
-    Way("async", ExecutorSettings(overlap="latest", request_timeout_s=PATIENT_S)),
-    Way("rtc", ExecutorSettings(overlap="latest", request_timeout_s=PATIENT_S), honours_committed=True),
+    Way("async", ExecutorSettings(request_timeout_s=PATIENT_S)),
+    Way("rtc", ExecutorSettings(request_timeout_s=PATIENT_S), honours_committed=True),
 )
 COLUMNS = (
     "mode",
@@ -53,9 +53,11 @@ COLUMNS = (
     "c1_seam_rad_s",
     "c2_seam_rad_s2",
     "c2_interior_rad_s2",
+    "own_delay_p99_s",
     "overhead_p50_s",
     "overhead_p99_s",
     "executor_cpu",
+    "policy_overhead_p50_s",
     "policy_overhead_p99_s",
 )
 

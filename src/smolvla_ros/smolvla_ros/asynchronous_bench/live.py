@@ -16,9 +16,10 @@ TIME_LIMIT_S = 30.0
 
 
 def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
-    """Tasks of the scripted policy, one scene after the other. overhead_p99_s: from a chunk published to its trajectory
-    published, across the middleware; policy_overhead_p99_s: from the observation taken to the chunk published, less the
-    policy's own time; executor_cpu: of one core.
+    """Tasks of the scripted policy, one scene after the other. own_delay_p99_s: from a chunk handed to the executor to
+    its trajectory published; overhead_*_s: from the chunk published, so across the middleware and the wait for a core;
+    policy_overhead_*_s: from the observation taken to the chunk published, less the policy's own time; executor_cpu: of
+    one core.
     """
     from smolvla_ros.nodes.stopwatch import Stopwatch
 
@@ -37,6 +38,7 @@ def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
             used_s += _processor_s(pid) - before_s
             lasted_s += operator.now_s() - begun_s
         latencies_s = stopwatch.latencies_s()
+        own_delay_s = stopwatch.own_delay_p99_s()
         overheads_s, policy_overheads_s = stopwatch.overheads_s(), stopwatch.policy_overheads_s()
     return {
         "mode": "async",
@@ -45,9 +47,11 @@ def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
         "task_time_s": round(float(np.mean([outcome.duration_s for outcome in outcomes])), 4),
         "success_rate": float(np.mean([outcome.task_done for outcome in outcomes])),
         "starved_s": round(float(np.mean([outcome.starved_s for outcome in outcomes])), 4),
+        "own_delay_p99_s": round(own_delay_s, 5),
         "overhead_p50_s": round(float(np.median(overheads_s)), 5),
         "overhead_p99_s": round(float(np.quantile(overheads_s, 0.99)), 5),
         "executor_cpu": round(used_s / lasted_s, 4),
+        "policy_overhead_p50_s": round(float(np.median(policy_overheads_s)), 5),
         "policy_overhead_p99_s": round(float(np.quantile(policy_overheads_s, 0.99)), 5),
     }
 

@@ -5,6 +5,7 @@ All decisions are made by smolvla_ros.execution.executor; this file turns messag
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from smolvla_ros.collision.obstacles import load_obstacles
 from smolvla_ros.embodiment import Embodiment, EmbodimentError, load_embodiment
 from smolvla_ros.execution.collisions import CollisionCheck
 from smolvla_ros.execution.executor import ChunkExecutor
+from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.overlap import OverlapError
 from smolvla_ros.execution.safety import MotionLimits
 from smolvla_ros.execution.settings import ModeError
@@ -78,7 +80,7 @@ class ExecutorNode(ManagedNode):
         ]
         chosen = executor_settings(settings, self._grippers)
         self._core = ChunkExecutor(MotionLimits.of(embodiment), chosen, collision_check(embodiment, settings))
-        self._log = TroubleLog(self.get_logger())
+        self._log, self._own_delay = TroubleLog(self.get_logger()), LatencyWindow()
         self._rate_hz, self._ticks = settings["rate"], 0
         self._controller = make_controller(settings["controller"], self, self._names)
         self._requests = self.create_publisher(ChunkRequest, "chunk_request", REQUEST)
@@ -131,7 +133,7 @@ class ExecutorNode(ManagedNode):
             self._core.on_joint_state(seconds(message.header.stamp), positions)
 
     def _on_chunk(self, message: ActionChunk) -> None:
-        now_s = self._now_s()
+        begun_s, now_s = time.monotonic(), self._now_s()
         if exchange := exchange_of(message, now_s):
             self._core.policy_clock.add(exchange)
         if message.status != ActionChunk.STATUS_OK:
@@ -146,6 +148,7 @@ class ExecutorNode(ManagedNode):
         else:
             self._log.taken()
             self._step()
+            self._own_delay.add(time.monotonic() - begun_s)
 
     def _on_foreign_trajectory(self) -> None:
         """Answered at once: a moment later the arm would be on its way."""
@@ -170,7 +173,8 @@ class ExecutorNode(ManagedNode):
                 self._task.tell(state)
         if self._due(DIAGNOSTICS_HZ):
             self._core.holds.rivals = self._rivals.names()
-            self._diagnostics.publish(diagnostics(self._core, self.get_clock().now().to_msg()))
+            own_s = self._own_delay.quantile_s(0.99)
+            self._diagnostics.publish(diagnostics(self._core, own_s, self.get_clock().now().to_msg()))
 
     def _due(self, rate_hz: float) -> bool:
         return self._ticks % max(1, round(self._rate_hz / rate_hz)) == 0

@@ -92,8 +92,10 @@ def state_message(core: ChunkExecutor, stamp: Time) -> ExecutorState:
     return message
 
 
-def diagnostics(core: ChunkExecutor, stamp: Time) -> DiagnosticArray:
-    """How the executor is, why, and what it has counted, each kind of refusal and of clamp for itself."""
+def diagnostics(core: ChunkExecutor, own_delay_s: float, stamp: Time) -> DiagnosticArray:
+    """How the executor is, why, and what it has counted, each kind of refusal and of clamp for itself. own_delay_s: from
+    a chunk handed to the node to its trajectory published, which few take longer than.
+    """
     if core.mode in (Mode.FAULT, Mode.EMERGENCY_STOP):
         level = DiagnosticStatus.ERROR
     else:
@@ -115,6 +117,7 @@ def diagnostics(core: ChunkExecutor, stamp: Time) -> DiagnosticArray:
         "goals_refused": core.goals_refused,
         "foreign_trajectories": core.foreign_trajectories,
         "clock_jumps": core.clock_jumps,
+        "own_delay_p99_s": f"{own_delay_s:.6f}",
         "clock_offset_s": f"{core.policy_clock.offset_s:.6f}",
         "clock_offset_error_s": f"{core.policy_clock.error_s:.6f}",
         "network_s": f"{core.policy_clock.network_s:.6f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from trajectory_msgs.msg import JointTrajectory
@@ -21,8 +22,10 @@ class Stopwatch:
     def __init__(self, node: Node) -> None:
         self._chunks: list[tuple[float, ActionChunk]] = []
         self._trajectories_s: list[float] = []
+        self._own_delays_s: list[float] = []
         depth = QoSProfile(depth=50)
         node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, depth)
+        node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, depth)
         node.create_subscription(
             JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._on_trajectory, depth
         )
@@ -32,6 +35,10 @@ class Stopwatch:
         sent = np.sort(self._trajectories_s)
         found = [float(sent[sent > at_s].min(initial=np.inf)) - at_s for at_s, _ in self._chunks]
         return np.array([wait_s for wait_s in found if wait_s < ANSWERED_WITHIN_S])
+
+    def own_delay_p99_s(self) -> float:
+        """The executor's own, from a chunk handed to it to its trajectory published: the worst that it told."""
+        return max(self._own_delays_s, default=0.0)
 
     def policy_overheads_s(self) -> np.ndarray:
         """From the moment at which inference began with an observation to its chunk, less the policy's own stages."""
@@ -49,6 +56,10 @@ class Stopwatch:
     def _on_chunk(self, message: ActionChunk, info: dict[str, Any]) -> None:
         if message.status == ActionChunk.STATUS_OK:
             self._chunks.append((info["source_timestamp"] / NANOSECONDS, message))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        told = [value for status in message.status for value in status.values if value.key == "own_delay_p99_s"]
+        self._own_delays_s += [float(value.value) for value in told]
 
     def _on_trajectory(self, _message: JointTrajectory, info: dict[str, Any]) -> None:
         self._trajectories_s.append(info["source_timestamp"] / NANOSECONDS)

@@ -150,4 +150,5 @@ def test_refusals_and_clamps_are_counted_by_kind_on_diagnostics(arm: Arm) -> Non
     rows = [ROBOT.home_rad + 0.01 + k / 49 * (far - ROBOT.home_rad) for k in range(50)]
     arm.send(arm.requests[-1], positions=rows_message(rows))
     arm.graph.wait(lambda: int(arm.diagnosed("clamped: position") or 0) > 0)
+    arm.graph.wait(lambda: 0 < float(arm.diagnosed("own_delay_p99_s") or 0) < 1)
     assert arm.states[-1].instruction == TASK
