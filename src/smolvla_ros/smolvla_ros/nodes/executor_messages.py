@@ -93,8 +93,9 @@ def state_message(core: ChunkExecutor, stamp: Time) -> ExecutorState:
 
 
 def diagnostics(core: ChunkExecutor, own_delay_s: float, stamp: Time) -> DiagnosticArray:
-    """How the executor is, why, and what it has counted, each kind of refusal and of clamp for itself. own_delay_s: from
-    a chunk handed to the node to its trajectory published, which few take longer than.
+    """How the executor is, why, and what it has counted, each kind of refusal and of clamp for itself.
+
+    own_delay_s: what few chunks take longer than from being handed to the node to their trajectory published.
     """
     if core.mode in (Mode.FAULT, Mode.EMERGENCY_STOP):
         level = DiagnosticStatus.ERROR

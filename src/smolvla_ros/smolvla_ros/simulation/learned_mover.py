@@ -7,6 +7,7 @@ that vary: what the arm comes to, and how, is what it comes to later.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -27,9 +28,7 @@ LIVE_IMAGE_AGE, ANSWER_AFTER = (0, OLDEST_IMAGE), (1, 3)
 class LearnedMover:
     """look: what the policy's cameras showed so many frames ago. State: the executor and the chunk under way."""
 
-    def __init__(
-        self, policy: Policy, embodiment: Embodiment, look: Callable[[int], Mapping[str, np.ndarray]]
-    ) -> None:
+    def __init__(self, policy: Policy, embodiment: Embodiment, look: Callable[[int], Mapping[str, np.ndarray]]) -> None:
         self._policy, self._look, self._limits = policy, look, MotionLimits.of(embodiment)
         self._row_s = 1 / embodiment.rates.policy_hz
 
@@ -46,10 +45,8 @@ class LearnedMover:
         executor = self._told(observation)
         if self._answer and frame >= self._answer[0]:
             chunk, self._answer = self._answer[1], None
-            try:
+            with suppress(ChunkRejected):  # of another instruction, or the arm has left: the executor asks again
                 executor.on_chunk(chunk, now_s)
-            except ChunkRejected:
-                pass  # of another instruction, or the arm has left: the executor asks again
         commands = executor.tick(now_s)
         self._trajectory = commands.trajectory or self._trajectory
         if commands.request:
