@@ -57,11 +57,11 @@ class Ros2Launch:
         for line in self.child.stdout:
             self.output += line
 
-    def wait_for(self, words: str) -> None:
+    def wait_for(self, words: str, times: int = 1) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while words not in self.output:
+        while self.output.count(words) < times:
             waiting = time.monotonic() < deadline and self.child.poll() is None
-            assert waiting, f"no '{words}' in:\n{self.output}"
+            assert waiting, f"not {times} times '{words}' in:\n{self.output}"
             time.sleep(0.05)
 
     def finish(self) -> int:

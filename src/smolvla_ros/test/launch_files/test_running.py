@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ def test_launch_testing_has_nothing_to_say(file: Path, ros_domain: int) -> None:
 def test_one_interrupt_ends_all_of_it(ros2_launch: Callable) -> None:
     launched = ros2_launch("so100.launch.py", "hardware_type:=virtual")
     launched.wait_for("torque on, holding")
+    launched.wait_for("policy scripted ready")
+    if find_spec("controller_manager"):  # the two spawners: interrupted, they show where they were
+        launched.wait_for("process has finished cleanly", times=2)
     launched.child.send_signal(signal.SIGINT)
     assert launched.finish() == 0
     assert not launched.left_behind()
