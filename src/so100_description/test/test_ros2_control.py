@@ -38,6 +38,7 @@ def test_joints_are_the_embodiments(
             "range_max": expected["range_ticks"][1],
             "max_velocity": expected["max_velocity_rad_s"],
             "max_acceleration": expected["max_acceleration_rad_s2"],
+            **{name: expected[name] for name in ("torque_limit",) if name in expected},
         }
         (command,) = found.findall("command_interface")
         limits = params(command)

@@ -255,7 +255,7 @@ def test_a_policy_restarted_with_the_cube_in_its_fingers_carries_on(world):
 
 def test_another_cube_named_midway_is_picked_instead(world):
     loop = started(world, 2.8)
-    assert until_done(world, loop, "put the blue cube in the blue box")
+    assert until_done(world, loop, "put the blue cube in the red box")
     assert not world.touched_by_arm("red cube")
 
 
