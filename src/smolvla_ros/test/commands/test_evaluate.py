@@ -50,7 +50,7 @@ def test_failures_are_shown_on_a_sheet(tmp_path: Path) -> None:
     row = evaluated(tmp_path, "policy:=scripted", "--episodes", "2", "--time-limit", "0.5")
     assert row["successes"] == 0
     sheet = cv2.imread(str(tmp_path / "out" / "failures.png"))
-    assert sheet.shape[1] == 4 * 400
+    assert sheet.shape[1] == 2 * 400
     assert sheet[:300, :400].std() > 20  # a picture of the scene and no blank
 
 
