@@ -32,7 +32,7 @@ class Codec:
 CODECS = {
     "av1": Codec("av1", "libsvtav1", 30, 12, {"svtav1-params": "fast-decode=0"}),  # LeRobot's own settings
     # Pictures in the order that they are shown in, so that a join by copying keeps every time stamp. Where every second
-    # frame is a key frame, looking far ahead and dividing blocks takes a fifth of the time and saves no room.
+    # frame is a key frame, looking far ahead and dividing blocks takes time and saves no room.
     "h264": Codec("h264", "libx264", 23, "veryfast", {"bf": "0", "x264-params": QUICK}),
 }
 

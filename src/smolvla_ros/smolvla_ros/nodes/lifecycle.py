@@ -108,7 +108,7 @@ class ManagedNode(LifecycleNode):
         if done != TransitionCallbackReturn.SUCCESS:
             self._undo_activate()
             return done
-        # a look for garbage through all that is there for good takes tens of milliseconds, in the middle of the work
+        # a look for garbage through all that is there for good takes tens of milliseconds, and may come at any time
         gc.collect()
         gc.freeze()
         return done

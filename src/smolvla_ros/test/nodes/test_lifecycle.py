@@ -82,7 +82,7 @@ def test_a_node_of_another_embodiment_can_be_mended_too(graph) -> None:
 
 
 def test_while_a_node_is_active_nobody_looks_for_garbage_in_what_was_there_before() -> None:
-    """That took tens of milliseconds now and then, in the middle of a chunk."""
+    """A full look takes some 27 ms in the executor's process."""
     rclpy.init()
     node = ManagedNode("still", ())
     try:

@@ -40,7 +40,7 @@ def run_node(name: str, make: Callable[[], ServoNode], operator_errors: tuple[ty
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        # a look for garbage through all that is there for good would take longer than a cycle
+        # a look for garbage through all that is there for good may take longer than a cycle
         gc.collect()
         gc.freeze()
         while not stop.is_set():
