@@ -1,4 +1,4 @@
-"""Real-time priority for a process, as controller_manager's parameter `thread_priority` has it.
+"""Real-time priority for a process or a thread, as controller_manager's parameter `thread_priority` has it.
 
 A thread under SCHED_FIFO runs as soon as it has something to do. Under Linux' usual scheduler it waits for its turn: on
 a busy computer longer than a bus cycle.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 DRIVER_PRIORITY = 50
 """controller_manager's own."""
@@ -29,6 +31,24 @@ def take_priority(priority: int) -> str:
             except OSError as error:
                 return _refusal(priority, error)
     return ""
+
+
+@contextmanager
+def urgent(priority: int) -> Iterator[str]:
+    """Puts the calling thread alone under SCHED_FIFO at `priority`, for what does not take long; 0 changes nothing.
+
+    Gives why it could not be, and what to do; "" where all is as asked.
+    """
+    before, why_not = (os.sched_getscheduler(0), os.sched_getparam(0)), ""
+    try:
+        if priority:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except OSError as error:
+        why_not = _refusal(priority, error)
+    try:
+        yield why_not
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def _refusal(priority: int, error: OSError) -> str:

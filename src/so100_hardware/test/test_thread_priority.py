@@ -8,11 +8,11 @@ import sys
 
 TRY = """
 import json, os, resource, sys, threading
-from so100_hardware.thread_priority import take_priority
+from so100_hardware.thread_priority import take_priority, urgent
 os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # whatever pytest itself has by now
 over = threading.Event()
 def sleeper():
-    thread = threading.Thread(target=over.wait)
+    thread = threading.Thread(target=over.wait, daemon=True)
     thread.start()
 def policies():
     threads = [int(thread) for thread in os.listdir("/proc/self/task")]
@@ -53,3 +53,20 @@ def test_where_it_is_forbidden_the_message_says_how_to_permit_it_and_all_goes_on
 
 def test_0_leaves_the_scheduler_alone() -> None:
     assert tried(0, FORBID) == ("", [[USUAL, 0]])
+
+
+URGENTLY = """
+with urgent(5) as refused:
+    while_urgent = policies()
+assert refused or while_urgent == [(0, 0), (1, 5)], while_urgent
+assert not refused or while_urgent == [(0, 0)], while_urgent
+assert policies() == [(0, 0)], policies()
+"""
+
+
+def test_one_thread_is_urgent_for_a_moment_where_that_is_permitted() -> None:
+    assert tried(0, URGENTLY) == ("", [[USUAL, 0]])
+
+
+def test_where_it_is_forbidden_a_moment_is_as_any_other_and_says_why() -> None:
+    assert tried(0, FORBID + URGENTLY + "assert 'found one who may at 0 at most' in refused") == ("", [[USUAL, 0]])

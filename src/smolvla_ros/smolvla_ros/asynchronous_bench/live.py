@@ -11,7 +11,7 @@ import numpy as np
 from smolvla_ros.runtime.graph import parse_arguments
 from smolvla_ros.runtime.session import Session
 
-TASKS = 5
+TASKS = 15
 TIME_LIMIT_S = 30.0
 
 

@@ -19,8 +19,8 @@ JITTER_WINDOW_S = 0.2
 
 
 def border_and_interior(recorded: Recorded, step_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Highest acceleration of a joint at each control step of the two rows' time after a chunk took over, and at those
-    of the four rows before and after, rad/s^2.
+    """Highest acceleration of a joint at each control step of the two rows' time after a chunk took over from another,
+    and at those of the four rows before and after, rad/s^2. A task's first chunk takes over from none.
     """
     times, accelerations = np.array(recorded.times_s), np.abs(np.array(recorded.accelerations)).max(axis=1)
     starts = np.array([trajectory.times_s[0] for trajectory in recorded.trajectories])
@@ -28,10 +28,11 @@ def border_and_interior(recorded: Recorded, step_s: float) -> tuple[np.ndarray, 
         return np.empty(0), np.empty(0)
     before = np.searchsorted(starts, times, side="right") - 1
     since = times - starts[np.maximum(before, 0)]
-    border = (before >= 0) & (since < BORDER_ROWS * step_s)
+    after_takeover = since < BORDER_ROWS * step_s
+    border = (before >= 1) & after_takeover
     until = np.append(starts, np.inf)[before + 1] - times
     beside = (since < (BORDER_ROWS + BESIDE_ROWS) * step_s) | (until < BESIDE_ROWS * step_s)
-    interior = (before >= 0) & ~border & beside & (np.array(recorded.queued) > 0)
+    interior = (before >= 0) & ~after_takeover & beside & (np.array(recorded.queued) > 0)
     return accelerations[border], accelerations[interior]
 
 

@@ -54,7 +54,7 @@ class CommandedMotion:
             return True
         times_s = np.append(self._trajectory.times_s, [time_s, now_s])
         times_s = times_s[(times_s >= time_s) & (times_s <= now_s)]
-        return moves_little(np.array([self._trajectory.sample(each)[0] for each in times_s.tolist()]))
+        return moves_little(self._trajectory.positions_at(times_s))
 
     def goal(self, now_s: float) -> np.ndarray | None:
         """Position (joints,) for a controller that takes positions alone, and each only for now; None while nothing is

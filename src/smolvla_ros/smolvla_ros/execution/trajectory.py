@@ -41,6 +41,11 @@ class Trajectory:
         positions, velocities = hermite(self.times_s, self.positions, self.velocities, np.array([time_s]))
         return positions[0], velocities[0]
 
+    def positions_at(self, times_s: np.ndarray) -> np.ndarray:
+        """Positions (times, joints) at times (times,): the first knot's before it, the last's after it."""
+        inside_s = np.clip(times_s, self.times_s[0], self.times_s[-1])
+        return hermite(self.times_s, self.positions, self.velocities, inside_s)[0]
+
 
 def through_rows(
     start_s: float,

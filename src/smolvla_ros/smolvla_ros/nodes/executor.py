@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
 from rclpy.experimental import EventsExecutor
 from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
 from so100_hardware.thread_priority import take_priority
 from std_srvs.srv import Trigger
@@ -25,8 +26,9 @@ from smolvla_ros.execution.collisions import CollisionCheck
 from smolvla_ros.execution.executor import ChunkExecutor
 from smolvla_ros.execution.latency import LatencyWindow
 from smolvla_ros.execution.overlap import OverlapError
+from smolvla_ros.execution.rehearsal import rehearsed
 from smolvla_ros.execution.safety import MotionLimits
-from smolvla_ros.execution.settings import ModeError
+from smolvla_ros.execution.settings import ExecutorSettings, ModeError
 from smolvla_ros.execution.task_end import TaskEnd
 from smolvla_ros.execution.timeline import ChunkRejected
 from smolvla_ros.nodes.controllers import ControllerError, make_controller
@@ -92,6 +94,7 @@ class ExecutorNode(ManagedNode):
             self.create_service(Trigger, f"executor/{name}", getattr(self, f"_{name}"))
         self._task = TaskServer(self, self._core, self._now_s, self._task_refusal)
         self._task.settings = settings
+        self._rehearse(chosen)
 
     def activate(self) -> None:
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, RECEIVED)
@@ -118,6 +121,12 @@ class ExecutorNode(ManagedNode):
         self._core.retune(executor_settings(settings, self._grippers))
         if self._task is not None:
             self._task.settings = settings
+
+    def _rehearse(self, chosen: ExecutorSettings) -> None:
+        """The first chunk of a task shall take no longer than the others."""
+        message = self._controller.message(rehearsed(self._core.limits, chosen), lambda: None)
+        if message is not None:
+            serialize_message(message)
 
     # inputs
 

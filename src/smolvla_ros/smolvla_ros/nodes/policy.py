@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.experimental import EventsExecutor
 from rclpy.qos import QoSProfile
+from so100_hardware.thread_priority import urgent
 
 from smolvla_msgs.msg import ActionChunk, ChunkRequest
 from smolvla_ros.embodiment import load_embodiment
@@ -54,6 +56,12 @@ PARAMETERS = (
     Parameter("time_limit", 0.0, "s for a chunk; fewer steps where all would take longer; 0: none", (0.0, 60.0)),
     Parameter("image_transport", "raw", "'raw' or 'compressed' images"),
     Parameter("image_reliability", "best_effort", "'best_effort', or 'reliable': lost parts of images are sent again"),
+    Parameter(
+        "thread_priority",
+        30,
+        "SCHED_FIFO priority at which a finished chunk is sent, where the host permits it; 0: as others",
+        (0, 99),
+    ),
     Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
     Parameter("joint_state_max_age", 0.3, "s; an older newest joint state is no observation", (0.01, 60.0)),
 )
@@ -120,6 +128,10 @@ class PolicyNode(ManagedNode):
             for robot, embodiment, policy in zip(files, embodiments, policies, strict=True)
         }
         self.get_logger().info(f"policy {self._label} ready after {time.monotonic() - started:.1f} s")
+        with urgent(settings["thread_priority"]) as why_not:
+            self._priority = 0 if why_not else settings["thread_priority"]
+        if why_not:
+            self.get_logger().warning(why_not)
         self._next_id, self._largest_batch = 1, 0
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", QoSProfile(depth=1))
 
@@ -166,16 +178,20 @@ class PolicyNode(ManagedNode):
         robots = self._robots
         while (requests := waiting.take()) is not None:
             self._largest_batch = max(self._largest_batch, len(requests))
-            answers = self._answer([(robots[name], arrived) for name, arrived in requests.items()])
-            if not waiting.closing:
-                for robot, message in answers:
+            asked = [(robots[name], arrived) for name, arrived in requests.items()]
+            found = self._infer(asked)
+            if waiting.closing:
+                break
+            with urgent(self._priority):  # what a model has taken a second for shall not wait now for other processes
+                for number, (robot, arrived) in enumerate(asked):
+                    message = self._answer(robot, arrived, found[number])
                     message.header.stamp = time_message(self._now_s())
                     robot.chunks.publish(message)
 
-    def _answer(self, asked: Sequence[tuple[ObservedRobot, Arrived]]) -> list[tuple[ObservedRobot, ActionChunk]]:
-        """One answer for each request; robots that cannot be inferred for leave the others their chunks."""
+    def _infer(self, asked: Sequence[tuple[ObservedRobot, Arrived]]) -> dict[int, tuple[Chunk, Seen] | Exception]:
+        """For each request by its number; robots that cannot be inferred for leave the others their chunks."""
         seen: dict[int, Seen] = {}
-        found: dict[int, Chunk | Exception] = {}
+        found: dict[int, tuple[Chunk, Seen] | Exception] = {}
         for number, (robot, arrived) in enumerate(asked):
             try:
                 if arrived.request.reset:
@@ -185,19 +201,20 @@ class PolicyNode(ManagedNode):
                 found[number] = error
         if seen:
             together = [(asked[number][0].policy, each.observation) for number, each in seen.items()]
-            found.update(zip(seen, together[0][0].infer_together(together), strict=True))
-        answers = []
-        for number, (robot, arrived) in enumerate(asked):
-            message, chunk = robot.answer(arrived, self._next_id), found[number]
-            self._next_id += 1
-            if isinstance(chunk, Chunk):
-                robot.fill(message, chunk, seen[number], arrived)
-                robot.trouble = ""
-            else:
-                self._refuse(robot, message, chunk)
-            robot.answers += 1
-            answers.append((robot, message))
-        return answers
+            for (number, each), chunk in zip(seen.items(), together[0][0].infer_together(together), strict=True):
+                found[number] = (chunk, each) if isinstance(chunk, Chunk) else chunk
+        return found
+
+    def _answer(self, robot: ObservedRobot, arrived: Arrived, found: tuple[Chunk, Seen] | Exception) -> ActionChunk:
+        message = robot.answer(arrived, self._next_id)
+        self._next_id += 1
+        if isinstance(found, Exception):
+            self._refuse(robot, message, found)
+        else:
+            robot.fill(message, *found, arrived)
+            robot.trouble = ""
+        robot.answers += 1
+        return message
 
     def _refuse(self, robot: ObservedRobot, message: ActionChunk, error: Exception) -> None:
         if isinstance(error, PolicyRefusal):
@@ -250,7 +267,8 @@ def _embodiment_of_each(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def main() -> None:
-    run_node(PolicyNode, OPERATOR_ERRORS)
+    # rclpy's default lists anew, after each request, all that there is to wait for, and inference waits meanwhile
+    run_node(PolicyNode, OPERATOR_ERRORS, EventsExecutor)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ ARGUMENTS = (
     LaunchArgument(
         "real_time",
         "true",
-        "driver and executor run before other processes where the host permits it (their thread_priority)",
+        "driver, executor and chunks to send come before other processes where the host permits it (thread_priority)",
         ("true", "false"),
     ),
     LaunchArgument(
@@ -173,6 +173,7 @@ def graph(
         engine=arguments["engine"],
         seed=seed,
         robots=arguments["robots"].split(","),
+        **priority,
         **(OVER_NETWORK if arguments["side"] == "policy" else {}),
     )
     if arguments["side"] == "policy":
