@@ -61,8 +61,8 @@ def test_with_ros2_control_the_driver_gives_way_to_the_controller_manager(hardwa
     assert all(not node.lasting for node in nodes.values() if node.executable == "spawner")
 
 
-def test_without_real_time_driver_and_executor_run_as_other_processes_do() -> None:
-    with_priority = ["so100_driver", "executor"]
+def test_without_real_time_driver_policy_and_executor_run_as_other_processes_do() -> None:
+    with_priority = ["so100_driver", "policy", "executor"]
     nodes = graph(parse_arguments(["real_time:=false"]), "<robot/>", "/tmp/bus")
     assert [node.name for node in nodes if node.parameters.get("thread_priority") == 0] == with_priority
     nodes = graph(parse_arguments([]), "<robot/>", "/tmp/bus")
