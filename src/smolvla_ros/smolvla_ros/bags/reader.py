@@ -20,6 +20,7 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from smolvla_ros.bags.direct import DirectTopic, direct_topic
 from smolvla_ros.bags.episode_notes import RECORD_NAME, EpisodeNotes, notes_of
 from smolvla_ros.bags.errors import BagCut, mismatch
 from smolvla_ros.bags.metadata import METADATA_FILE, custom_data, read_metadata
@@ -52,15 +53,15 @@ def open_bag(path: Path) -> Bag:
     if not reader.message_count:
         reader.close()
         raise mismatch(path, "messages", "none", "leave it out")
-    return Bag(path, reader, _notes(whole, files))
+    return Bag(path, reader, _notes(whole, files), files)
 
 
 class Bag:
     """An open bag. types: topic -> message type. start_ns: when its first message came."""
 
-    def __init__(self, path: Path, reader: Reader, notes: EpisodeNotes | None) -> None:
+    def __init__(self, path: Path, reader: Reader, notes: EpisodeNotes | None, files: Sequence[Path]) -> None:
         self.path, self.notes = path, notes
-        self._reader = reader
+        self._reader, self._files = reader, files
         self._typestore: Typestore | None = None
         self.types = {connection.topic: connection.msgtype for connection in reader.connections}
         self.counts = {topic: info.msgcount for topic, info in reader.topics.items()}
@@ -78,7 +79,13 @@ class Bag:
         except READ_ERRORS as error:
             raise mismatch(self.path, "a sound bag", error, "leave it out, or try smolvla dataset repair-bag") from None
 
-    def unpack(self, topic: str, data: bytes) -> Any:
+    def direct(self, topic: str) -> DirectTopic | None:
+        """Its messages by number, None where they have to be read in order. Only `messages` looks for damage."""
+        if len(self._files) != 1 or self._reader.compression_mode:
+            return None
+        return direct_topic(self._files[0], topic)
+
+    def unpack(self, topic: str, data: bytes | memoryview) -> Any:
         """The message: an object with its fields, arrays as numpy arrays. Raises BagError."""
         if self._typestore is None:
             self._typestore = self._types()

@@ -99,23 +99,32 @@ def _stamp(where: str, data: bytes, received_ns: int) -> int:
 
 
 class _Pictures:
-    """Pictures of one camera, decoded when asked for. Going forward reads the bag once."""
+    """Pictures of one camera, decoded when asked for: by number where the bag allows it. Otherwise going forward reads
+    it once.
+    """
 
     def __init__(self, path: Path, topic: str, camera: Camera) -> None:
         self._path, self._topic, self._camera = path, topic, camera
+        self._bag = open_bag(path)
+        self._direct = self._bag.direct(topic)
         self._last, self._messages = -1, self._read()
 
     def at(self, sample: int) -> np.ndarray:
         """(height, width, 3) uint8 RGB. Raises BagError."""
+        return picture(f"{self._path}: {self._topic}: image {sample}", self._message(sample), self._camera)
+
+    def _message(self, sample: int) -> Any:
+        if self._direct is not None:
+            return self._bag.unpack(self._topic, self._direct[sample])
         if sample <= self._last:
             self._messages = self._read()
-        for number, message in self._messages:
+        for number, data in self._messages:
             if number == sample:
                 self._last = number
-                return picture(f"{self._path}: {self._topic}: image {sample}", message, self._camera)
+                return self._bag.unpack(self._topic, data)
         raise IndexError(f"{self._path}: {self._topic} has no image {sample}")
 
-    def _read(self) -> Iterator[tuple[int, Any]]:
+    def _read(self) -> Iterator[tuple[int, bytes]]:
         with open_bag(self._path) as bag:
             for number, (_, _, data) in enumerate(bag.messages([self._topic])):
-                yield number, bag.unpack(self._topic, data)
+                yield number, data
