@@ -7,10 +7,10 @@ All figures are for the fingers of an SO-100 or SO-101, which are the same, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from smolvla_ros.policies.fingers import NARROW, WIDE, Obstacle, Opening, free_spots, overlap_m, yaw_of_sides
 from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.policies.scripted_motion import Motion
 from smolvla_ros.simulation.kinematics import (
@@ -35,10 +35,6 @@ RELEASE_HEIGHT_M = 0.045
 RELEASE_ON_CUBE_M = 0.037  # a cube's edge above where it was grasped, and a little more
 PUT_BACK_HEIGHT_M = 0.025
 
-# of the fingers, seen from above at the pinch point: how they stand apart, how thick and how wide they are
-FIXED_FINGER_FROM_PINCH_M = 0.0109
-GRIPPED_RAD, CUBE_EDGE_M, OPENING_M_PER_RAD = 0.13, 0.025, 0.077
-FIXED_THICKNESS_M, MOVING_THICKNESS_M, FINGERS_HALF_WIDTH_M = 0.010, 0.016, 0.012
 # rad of wrist turn that a finger's overlap with an obstacle is worth, and a narrow opening
 COST_PER_OVERLAP_M, COST_OF_NARROW = 150.0, 0.5
 
@@ -54,33 +50,6 @@ OVER_WITHIN_M, LET_GO_WITHIN_M, LOWER_M = 0.015, 0.008, 0.012
 OPEN_ABOVE_RAD, DOWN_M_PER_S = 0.45, 0.12
 # of the joint that goes farthest: nothing to be done, and as much as a whole move
 NO_WAY_RAD, WHOLE_MOVE_RAD = 0.005, 0.3
-
-
-@dataclass(frozen=True)
-class Opening:
-    """How the open jaw comes down over a cube. The fixed finger stands `clearance_m` off the closed place, so that it
-    comes down beside the cube, and moves up to it as the jaw closes.
-    """
-
-    gripper_rad: float
-    clearance_m: float
-
-    def fingers(self) -> tuple[float, float]:
-        """From the moving finger's outer face to the fixed one's, m from the cube's centre along the jaw's axis."""
-        fixed_m = self.clearance_m + FIXED_FINGER_FROM_PINCH_M
-        apart_m = CUBE_EDGE_M + OPENING_M_PER_RAD * (self.gripper_rad - GRIPPED_RAD)
-        return fixed_m - apart_m - MOVING_THICKNESS_M, fixed_m + FIXED_THICKNESS_M
-
-
-WIDE, NARROW = Opening(0.55, 0.009), Opening(0.38, 0.005)
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Something square on the table."""
-
-    pose: ObjectPose
-    half_width_m: float
 
 
 class OutOfReach(ValueError):
@@ -177,13 +146,29 @@ class ArmMoves:
     def go_home(self, motion: Motion, home: np.ndarray) -> None:
         self._go(motion, home, at_least_s=0.6, overlap_s=0.1)
 
-    def let_go(self, motion: Motion) -> None:
-        """Opens the jaw, near the table, and raises the fingers clear of everything."""
+    def let_go(self, motion: Motion, others: Sequence[Obstacle]) -> None:
+        """Lays down what is between the fingers, near by where there is room, opens the jaw, and rises. What has no
+        room is laid down where it is.
+        """
         if motion.end_pose[GRIPPER] < WIDE.gripper_rad:
             if motion.end_pose[HEIGHT] > HOVER_HEIGHT_M:
+                for pose in self._aside(motion.end_pose, others):
+                    self._go(motion, pose, at_least_s=0.4)
                 self._go(motion, _with(motion.end_pose, height=PUT_BACK_HEIGHT_M), at_least_s=0.4)
             self._go(motion, _with(motion.end_pose, gripper=WIDE.gripper_rad), at_least_s=0.3)
         self.rise(motion)
+
+    def _aside(self, pose: np.ndarray, others: Sequence[Obstacle]) -> list[np.ndarray]:
+        """The way to above a place on the table where there is room; none where it is there, or nowhere."""
+        here = self._arm.pinch_point(self._arm.joint_positions(pose))
+        for spot in free_spots(here[:2], others):
+            if np.array_equal(spot, here[:2]):
+                return []
+            try:
+                return [self._reachable("table", np.append(spot, CARRY_HEIGHT_M), _jaw_yaw(pose), pose[GRIPPER])]
+            except OutOfReach:
+                continue
+        return []
 
     def rise(self, motion: Motion) -> None:
         """Straight up, where the fingers are low enough to push things about."""
@@ -237,7 +222,7 @@ class ArmMoves:
                 continue
             for opening, cost in ((WIDE, 0.0), (NARROW, COST_OF_NARROW)):
                 cost += abs(pose[ROLL]) + 0.3 * abs(pose[ROLL] - start[ROLL])
-                cost += COST_PER_OVERLAP_M * sum(_overlap_m(cube, other, yaw, opening) for other in others)
+                cost += COST_PER_OVERLAP_M * sum(overlap_m(cube, other, yaw, opening) for other in others)
                 if cost < best_cost:
                     best, best_cost = (pose, opening), cost
         if best is None:
@@ -247,7 +232,7 @@ class ArmMoves:
     def _yaws(self, cube: ObjectPose) -> list[float]:
         """Directions of the jaw to choose from, rad."""
         if self._along_sides:
-            return [_yaw_of_sides(cube.quaternion) + quarter * np.pi / 2 for quarter in range(4)]
+            return [yaw_of_sides(cube.quaternion) + quarter * np.pi / 2 for quarter in range(4)]
         pan = float(self._arm.downward_pose(cube.position, 0.0, CLOSED_RAD)[PAN])
         return [pan + turn + np.pi for turn in TURNS_RAD]
 
@@ -309,27 +294,3 @@ def _shifted(position: np.ndarray, yaw: float, by_m: float, height_m: float) -> 
 
 def _grasp_height(cube: ObjectPose) -> float:
     return max(GRASP_HEIGHT_M, float(cube.position[2]) - GRASP_BELOW_CENTRE_M)
-
-
-def _yaw_of_sides(quaternion: np.ndarray) -> float:
-    """Direction of a cube's side seen from above, whichever face it lies on: rad, within a quarter turn."""
-    w, x, y, z = quaternion / np.linalg.norm(quaternion)
-    axes = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
-            [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
-            [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-    level = axes[np.argmin(np.abs(axes[:, 2]))]
-    return float(np.arctan2(level[1], level[0]) % (np.pi / 2))
-
-
-def _overlap_m(cube: ObjectPose, obstacle: Obstacle, yaw: float, opening: Opening) -> float:
-    """How deep the open jaw would come down into the obstacle, 0 where it is clear of it."""
-    along = np.linspace(*opening.fingers(), 16)[:, None] * np.array([np.cos(yaw), np.sin(yaw)])
-    turn = _yaw_of_sides(obstacle.pose.quaternion)
-    sides = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    offset = (cube.position[:2] + along - obstacle.pose.position[:2]) @ sides.T
-    depth = obstacle.half_width_m + FINGERS_HALF_WIDTH_M - np.abs(offset).max(axis=1)
-    return float(max(0.0, depth.max()))

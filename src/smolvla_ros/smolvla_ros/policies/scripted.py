@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.policies.fingers import Obstacle
 from smolvla_ros.policies.interface import Chunk, ObjectPose, Observation, PolicyRefusal, infer_one_by_one
 from smolvla_ros.policies.pick_and_place import (
     RELEASE_HEIGHT_M,
     RELEASE_ON_CUBE_M,
     ArmMoves,
-    Obstacle,
     OutOfReach,
     gripped,
 )
@@ -42,8 +42,9 @@ HELD_WITHIN_M = 0.045
 SETTLE_S = 0.5
 
 CUBE_HALF_M, BOX_HALF_M = 0.0125, 0.048
-# how far from the middle a cube is put where the box already holds one
-BESIDE_M = 0.022
+# of a box's corners from its middle, along its sides: where a cube is put when the box already holds one, which may lie
+# in the middle, turned any way
+CORNER_M = 0.023
 # the judge's measure: inside the walls, below their top
 IN_BOX_M, IN_BOX_HEIGHT_M, STACKED_WITHIN_M = 0.04, 0.026, 0.004
 FALLING_ABOVE_M = 0.03  # higher than a cube that leans on a box's wall
@@ -159,6 +160,7 @@ class ScriptedPolicy:
         motion = self._continue_from(observation)
         cubes = {name: pose for name, pose in observation.objects.items() if name.endswith("cube")}
         held = next((name for name, pose in cubes.items() if gripped(self._arm, observation.positions, pose)), None)
+        standing = {name: _obstacle(name, pose) for name, pose in observation.objects.items() if name != held}
         into, release_m = target, RELEASE_ON_CUBE_M
         if not task.on_cube:
             into = _free_place(target, [pose for name, pose in cubes.items() if name != task.cube])
@@ -168,13 +170,13 @@ class ScriptedPolicy:
                 self._moves.carry(motion, self._home, into, release_m)
             elif _placed(task, cube, target) or (self._goes_on and held is None and _falls_into(task, cube, target)):
                 if held is not None:
-                    self._moves.let_go(motion)
+                    self._moves.let_go(motion, list(standing.values()))
                 self._moves.rise(motion)
                 self._moves.go_home(motion, self._home)
             else:
                 if held is not None:
-                    self._moves.let_go(motion)
-                others = [_obstacle(name, pose) for name, pose in observation.objects.items() if name != task.cube]
+                    self._moves.let_go(motion, list(standing.values()))
+                others = [obstacle for name, obstacle in standing.items() if name != task.cube]
                 self._moves.place(motion, self._home, cube, into, others, release_m)
         except OutOfReach as error:
             raise PolicyRefusal(f"'{observation.instruction}': out of reach is {error}") from None
@@ -217,6 +219,18 @@ class ScriptedPolicy:
             if np.abs(same - committed[-1]).max() < SAME_ROW_RAD:
                 return before
         return committed[-1]
+
+
+class StillWristPolicy(ScriptedPolicy):
+    """Leaves the wrist as it is, and lets the fingers turn the cube: what a small model can learn of it."""
+
+    name = "still_wrist"
+
+    def __init__(self, embodiment: Embodiment) -> None:
+        super().__init__(embodiment, along_sides=False)
+
+    def for_another_robot(self, embodiment: Embodiment) -> StillWristPolicy:
+        return StillWristPolicy(embodiment)
 
 
 def _executed_meanwhile(observation: Observation) -> np.ndarray | None:
@@ -279,13 +293,13 @@ def _falls_into(task: Placement, cube: ObjectPose, box: ObjectPose) -> bool:
 
 
 def _free_place(box: ObjectPose, others: Sequence[ObjectPose]) -> ObjectPose:
-    """The middle of the box, or a place away from the cubes that lie in it."""
+    """The middle of the box; where cubes lie in it, the corner that is farthest from them."""
     inside = [pose.position[:2] - box.position[:2] for pose in others if _in_box(pose, box)]
     if not inside:
         return box
-    taken = np.mean(inside, axis=0)
-    away = -taken / np.linalg.norm(taken) if np.linalg.norm(taken) > 1e-3 else np.array([1.0, 0.0])
-    return ObjectPose(box.position + BESIDE_M * np.append(away, 0.0), box.quaternion)
+    corners = CORNER_M * np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    clear_m = np.linalg.norm(corners[:, None] - np.array(inside), axis=2).min(axis=1)
+    return ObjectPose(box.position + np.append(corners[np.argmax(clear_m)], 0.0), box.quaternion)
 
 
 def _released_into(cube: ObjectPose, box: ObjectPose, positions: np.ndarray) -> bool:
