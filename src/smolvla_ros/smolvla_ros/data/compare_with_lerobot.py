@@ -1,11 +1,12 @@
 """Whether LeRobot and this project read the same from the same dataset, whoever wrote it.
 
     python -m smolvla_ros.data.compare_with_lerobot --peer /path/to/python [--seed N]
+    python -m smolvla_ros.data.compare_with_lerobot --peer /path/to/python --dataset DATASET
 
 A small dataset (two cameras, three episodes, two tasks) is written here with each codec, by LeRobot, and by one after
 the other; as v2.1 too, which LeRobot's own script converts; and changed by what `smolvla dataset` does. Each is read
-whole by both: columns, chunks of actions with their masks, pictures, tasks and statistics. Ends with 1 where a value
-differs.
+whole by both: columns, chunks of actions with their masks, pictures, tasks and statistics. Of a dataset that is there
+already some hundred frames are read, spread over all of it. Ends with 1 where a value differs.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from smolvla_ros.data.changed_datasets import CHANGES
 from smolvla_ros.data.copying import copy_episodes
 from smolvla_ros.data.dataset import open_dataset
 from smolvla_ros.data.dataset_arrays import input_of_lerobot, made_arrays, read_here, write_here
+from smolvla_ros.data.errors import DatasetError
 from smolvla_ros.data.version_21_writer import write_version_21
 from smolvla_ros.model.peer_run import PeerError, run_in_peer
 
 PEER_SCRIPT = Path(__file__).with_name("lerobot_dataset_peer.py")
 HORIZON = 8
 LENGTHS, FURTHER = (40, 2, 25), (12,)
+FRAMES = 300
+"""Of a dataset that is there already: at most so many. They are held in memory, and pictures may be large."""
 STATISTICS_TOLERANCE, PIXEL_TOLERANCE = 1e-6, 1e-3
 """Of the range of a feature. LeRobot adds up in float32, of pictures millions of pixels."""
 WORSE = 1.1
@@ -145,11 +149,11 @@ class Comparison:
         copy_episodes([(open_dataset(old), range(len(source.episodes)))], root)
         return root
 
-    def of(self, root: Path) -> Difference:
+    def of(self, root: Path, every: int = 1) -> Difference:
         """What both read of a folder. Raises PeerError, DatasetError."""
         output = self.work / "read.npz"
-        run_peer(self.python, "read", root, output, "--horizon", str(HORIZON))
-        return difference(read_here(root, HORIZON), dict(np.load(output, allow_pickle=False)))
+        run_peer(self.python, "read", root, output, "--horizon", str(HORIZON), "--every", str(every))
+        return difference(read_here(root, HORIZON, every), dict(np.load(output, allow_pickle=False)))
 
     def same_arrays(self) -> Difference:
         """What each writes of the same arrays: rows, tasks, its own statistics. Each encodes the pictures, so only how
@@ -198,12 +202,31 @@ CASES: dict[str, Callable[[Comparison], Path]] = {
 
 def compare(python: Path, seed: int) -> list[str]:
     """Prints a row a case. Returns the names of those that differ. Raises PeerError, DatasetError."""
+    cases: list[tuple[str, Callable[[Comparison], Difference]]] = [
+        *((name, partial(_read_by_both, make)) for name, make in CASES.items()),
+        ("same arrays, written by each", Comparison.same_arrays),
+    ]
+    return _compared(python, seed, cases)
+
+
+def compare_dataset(python: Path, root: Path) -> list[str]:
+    """As `compare`, of one that is there already. Raises PeerError, DatasetError."""
+    frames = len(open_dataset(root))
+    every = -(-frames // FRAMES)
+    name = f"{root.name}, {-(-frames // every)} of {frames} frames"
+    return _compared(python, 0, [(name, lambda comparison: comparison.of(root, every))])
+
+
+def _read_by_both(make: Callable[[Comparison], Path], comparison: Comparison) -> Difference:
+    return comparison.of(make(comparison))
+
+
+def _compared(python: Path, seed: int, cases: Sequence[tuple[str, Callable[[Comparison], Difference]]]) -> list[str]:
     print("| dataset | columns | pictures | statistics | of pictures | |\n|---|---|---|---|---|---|", flush=True)
     failed = []
-    for name, make in [*CASES.items(), ("same arrays, written by each", None)]:
+    for name, compared in cases:
         with tempfile.TemporaryDirectory() as work:
-            comparison = Comparison(python, seed, Path(work))
-            found = comparison.of(make(comparison)) if make else comparison.same_arrays()
+            found = compared(Comparison(python, seed, Path(work)))
         failed += [] if found.equal else [name]
         verdict = "equal" if found.equal else "DIFFERENT " + "; ".join(found.wrong)
         print(
@@ -218,10 +241,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, required=True, help="python of an environment with lerobot 0.6.1")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dataset", type=Path, help="one that is there already, instead")
     options = parser.parse_args(argv)
     try:
-        failed = compare(options.peer, options.seed)
-    except PeerError as error:
+        failed = (
+            compare_dataset(options.peer, options.dataset) if options.dataset else compare(options.peer, options.seed)
+        )
+    except (PeerError, DatasetError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"DIFFERENT: {', '.join(failed)}" if failed else "equal")

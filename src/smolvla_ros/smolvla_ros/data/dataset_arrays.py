@@ -73,11 +73,12 @@ def write_here(root: Path, arrays: Arrays, codec: str) -> None:
     commit_parts(root)
 
 
-def read_here(root: Path, horizon: int) -> dict[str, Any]:
+def read_here(root: Path, horizon: int, every: int = 1) -> dict[str, Any]:
     """Under the names and in the shapes of what lerobot_dataset_peer.py reads."""
     dataset = open_dataset(root)
-    rows = range(len(dataset))
-    found: dict[str, Any] = {**dataset.columns, "task": np.array([dataset.task(row) for row in rows])}
+    rows = range(0, len(dataset), every)
+    columns = {name: values[::every] for name, values in dataset.columns.items()}
+    found: dict[str, Any] = {**columns, "task": np.array([dataset.task(row) for row in rows])}
     found[ACTION], found[f"{ACTION}_is_pad"] = dataset.chunks(rows, horizon)
     for name in dataset.info.cameras:
         found[name] = dataset.images(name, rows).transpose(0, 3, 1, 2)

@@ -1,14 +1,14 @@
 """LeRobot's own LeRobotDataset, to read or write a folder. Run by the python of an environment with lerobot 0.6.1.
 
-    python lerobot_dataset_peer.py read ROOT OUTPUT.npz --horizon N
+    python lerobot_dataset_peer.py read ROOT OUTPUT.npz --horizon N [--every N]
     python lerobot_dataset_peer.py create ROOT INPUT.npz [--codec CODEC]
     python lerobot_dataset_peer.py resume ROOT INPUT.npz
     python lerobot_dataset_peer.py convert ROOT
 
-read: every item in order, stacked: columns, pictures as uint8 (items, 3, height, width), `task`, `<feature>_is_pad`,
-`stats/<feature>/<statistic>`. create and resume take columns (frames, *shape), pictures, `task` and `lengths` of
-episodes; create also `info`, JSON with fps, features and robot_type. convert: v2.1 to v3.0, in place, by LeRobot's own
-script. It imports nothing of this project, and asks no hub.
+read: every item in order, or the first of every N, stacked: columns, pictures as uint8 (items, 3, height, width),
+`task`, `<feature>_is_pad`, `stats/<feature>/<statistic>`. create and resume take columns (frames, *shape), pictures,
+`task` and `lengths` of episodes; create also `info`, JSON with fps, features and robot_type. convert: v2.1 to v3.0, in
+place, by LeRobot's own script. It imports nothing of this project, and asks no hub.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -52,13 +52,13 @@ def tensor_of(picture: Any) -> Any:
     return torch.from_numpy(np.array(picture).transpose(2, 0, 1)).float() / 255
 
 
-def read(root: Path, output: Path, horizon: int) -> None:
+def read(root: Path, output: Path, horizon: int, every: int) -> None:
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
     fps = json.loads((root / "meta" / "info.json").read_text())["fps"]
     ahead = {"action": [step / fps for step in range(horizon)]}
     dataset = LeRobotDataset(NAME, root=root, video_backend="pyav", delta_timestamps=ahead)
-    items = [dataset[index] for index in range(len(dataset))]
+    items = [dataset[index] for index in range(0, len(dataset), every)]
     arrays: dict[str, Any] = {}
     for name in items[0]:
         values = [item[name] for item in items]
@@ -87,11 +87,12 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--horizon", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--codec", default="libsvtav1")
     options = parser.parse_args()
     stand_in_for_torchvision()
     if options.what == "read":
-        read(options.root, options.file, options.horizon)
+        read(options.root, options.file, options.horizon, options.every)
         return
     if options.what == "convert":
         from lerobot.scripts.convert_dataset_v21_to_v30 import convert_dataset

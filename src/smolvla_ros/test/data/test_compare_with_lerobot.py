@@ -43,3 +43,16 @@ def test_what_only_one_reads_or_says_otherwise_is_told(written: Path) -> None:
         "action_is_pad differs",
         "index: (17,) here, (16,) in LeRobot",
     }
+
+
+def test_some_frames_of_a_large_dataset_are_those_of_all(written: Path) -> None:
+    every, some = read_here(written, horizon=3), read_here(written, horizon=3, every=5)
+    assert len(some["index"]) == 4
+    for name, values in some.items():
+        whole = name == "lengths" or name.startswith("stats/")
+        np.testing.assert_array_equal(values, every[name] if whole else every[name][::5], err_msg=name)
+
+
+def test_a_dataset_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--peer", "/nowhere/python", "--dataset", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
