@@ -58,6 +58,12 @@ small-checkpoint: build ## demonstrations, then a small SmolVLA that does the si
 	  $(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
 	    --corrections $$rounds || exit; \
 	done
+	@[ $$(ls out/recordings 2>/dev/null | wc -l) -ge 100 ] || $(RUN) smolvla eval \
+	  policy:=smolvla_ros.policies.scripted:StillWristPolicy record:=true record_folder:=out/recordings \
+	  record_images:=compressed --episodes 112 --first-seed 600000 --output out/recording --reports out/recording
+	@$(RUN) smolvla dataset convert out/recordings --skip-refused --output out/recorded
+	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
+	  --corrections out/corrections-1 out/corrections-2 out/corrections-3 --recorded out/recorded
 
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint

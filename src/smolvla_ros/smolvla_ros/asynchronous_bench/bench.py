@@ -59,6 +59,7 @@ COLUMNS = (
     "executor_cpu",
     "policy_overhead_p50_s",
     "policy_overhead_p99_s",
+    "host_delay_p99_s",
 )
 
 

@@ -8,23 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from smolvla_ros.asynchronous_bench.host_delay import HostDelay
 from smolvla_ros.runtime.graph import parse_arguments
 from smolvla_ros.runtime.session import Session
 
 TASKS = 15
 TIME_LIMIT_S = 30.0
+DIAGNOSED_S = 1.5
 
 
 def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
     """Tasks of the scripted policy, one scene after the other. own_delay_p99_s: from a chunk handed to the executor to
     its trajectory published; overhead_*_s: from the chunk published, so across the middleware and the wait for a core;
     policy_overhead_*_s: from the observation taken to the chunk published, less the policy's own time; executor_cpu: of
-    one core.
+    one core. host_delay_p99_s: what the host adds meanwhile to 3 ms of work that comes before all else (host_delay.py).
     """
     from smolvla_ros.nodes.stopwatch import Stopwatch
 
     outcomes, used_s, lasted_s = [], 0.0, 0.0
-    with Session(parse_arguments([]), log_folder) as session:
+    host = HostDelay()
+    with Session(parse_arguments([]), log_folder) as session, host:
         session.wait_ready(lambda _text: None)
         operator, pid = session.operator, session.nodes.pids()["executor"]
         stopwatch = Stopwatch(operator)
@@ -37,6 +40,7 @@ def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
             )
             used_s += _processor_s(pid) - before_s
             lasted_s += operator.now_s() - begun_s
+        operator.listen(DIAGNOSED_S)
         latencies_s = stopwatch.latencies_s()
         own_delay_s = stopwatch.own_delay_p99_s()
         overheads_s, policy_overheads_s = stopwatch.overheads_s(), stopwatch.policy_overheads_s()
@@ -53,6 +57,7 @@ def live_row(log_folder: Path, tasks: int = TASKS) -> dict[str, Any]:
         "executor_cpu": round(used_s / lasted_s, 4),
         "policy_overhead_p50_s": round(float(np.median(policy_overheads_s)), 5),
         "policy_overhead_p99_s": round(float(np.quantile(policy_overheads_s, 0.99)), 5),
+        "host_delay_p99_s": round(host.p99_s, 5),
     }
 
 

@@ -11,10 +11,13 @@ HALF_LIFE = 20
 
 
 class LatencyWindow:
-    """State: the last `size` measurements, s."""
+    """State: the last `size` measurements, s. half_life: after how many more a measurement counts half; inf: all count
+    alike.
+    """
 
-    def __init__(self, size: int = 100) -> None:
+    def __init__(self, size: int = 100, half_life: float = HALF_LIFE) -> None:
         self._values: deque[float] = deque(maxlen=size)
+        self._half_life = half_life
 
     def add(self, latency_s: float) -> None:
         self._values.append(latency_s)
@@ -32,6 +35,6 @@ class LatencyWindow:
             return 0.0
         values = np.array(self._values)
         order = np.argsort(values)
-        counts = 0.5 ** (np.arange(len(values))[::-1] / HALF_LIFE)
+        counts = 0.5 ** (np.arange(len(values))[::-1] / self._half_life)
         share = np.cumsum(counts[order]) / counts.sum()
         return float(values[order][min(int(np.searchsorted(share, q - 1e-9)), len(values) - 1)])

@@ -5,6 +5,7 @@ All decisions are made by smolvla_ros.execution.executor; this file turns messag
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 from typing import Any
@@ -48,6 +49,7 @@ STATE_HZ = 10.0
 FEEDBACK_HZ = 5.0
 DIAGNOSTICS_HZ = 1.0
 LAST_WORD_S = 1.0
+OWN_DELAYS = 1000
 OPERATOR_ERRORS = (
     CollisionModelError,
     ControllerError,
@@ -82,7 +84,8 @@ class ExecutorNode(ManagedNode):
         ]
         chosen = executor_settings(settings, self._grippers)
         self._core = ChunkExecutor(MotionLimits.of(embodiment), chosen, collision_check(embodiment, settings))
-        self._log, self._own_delay = TroubleLog(self.get_logger()), LatencyWindow()
+        self._log = TroubleLog(self.get_logger())
+        self._own_delay = LatencyWindow(OWN_DELAYS, half_life=math.inf)
         self._rate_hz, self._ticks = settings["rate"], 0
         self._controller = make_controller(settings["controller"], self, self._names)
         self._requests = self.create_publisher(ChunkRequest, "chunk_request", REQUEST)
@@ -156,8 +159,7 @@ class ExecutorNode(ManagedNode):
             self._log.refused(message.id, rejected)
         else:
             self._log.taken()
-            self._step()
-            self._own_delay.add(time.monotonic() - begun_s)
+            self._own_delay.add(self._step() - begun_s)
 
     def _on_foreign_trajectory(self) -> None:
         """Answered at once: a moment later the arm would be on its way."""
@@ -188,17 +190,20 @@ class ExecutorNode(ManagedNode):
     def _due(self, rate_hz: float) -> bool:
         return self._ticks % max(1, round(self._rate_hz / rate_hz)) == 0
 
-    def _step(self) -> None:
-        """What has come in goes out at once: not a tick later."""
+    def _step(self) -> float:
+        """What has come in goes out at once: not a tick later. Returns when the controller was told, by time.monotonic.
+        """
         now_s = self._now_s()
         commands = self._core.tick(now_s)
         message = self._controller.message(commands.trajectory, partial(self._core.motion.goal, now_s))
         if message is not None:
             self._rivals.sent(message)
             self._controller.publisher.publish(message)
+        told_s = time.monotonic()
         if commands.request is not None:
             stamp = self.get_clock().now().to_msg()
             self._requests.publish(request_message(commands.request, self._names, stamp))
+        return told_s
 
     def _now_s(self) -> float:
         return seconds(self.get_clock().now().to_msg())

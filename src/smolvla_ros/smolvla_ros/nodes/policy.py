@@ -59,7 +59,7 @@ PARAMETERS = (
     Parameter(
         "thread_priority",
         30,
-        "SCHED_FIFO priority at which a finished chunk is sent, where the host permits it; 0: as others",
+        "SCHED_FIFO priority at which inputs are read and chunks sent, where the host permits it; 0: as others",
         (0, 99),
     ),
     Parameter("image_max_age", 0.5, "s; an older newest image is no observation", (0.01, 60.0)),
@@ -172,7 +172,7 @@ class PolicyNode(ManagedNode):
     def _on_request(self, robot: str, message: ChunkRequest) -> None:
         self._waiting.put(robot, Arrived(message, self._now_s(), time.monotonic()))
 
-    # the inference thread
+    # the inference thread: what comes before and after the model's own time does not wait for other processes
 
     def _work(self, waiting: _Waiting) -> None:
         robots = self._robots
@@ -182,7 +182,7 @@ class PolicyNode(ManagedNode):
             found = self._infer(asked)
             if waiting.closing:
                 break
-            with urgent(self._priority):  # what a model has taken a second for shall not wait now for other processes
+            with urgent(self._priority):
                 for number, (robot, arrived) in enumerate(asked):
                     message = self._answer(robot, arrived, found[number])
                     message.header.stamp = time_message(self._now_s())
@@ -192,13 +192,14 @@ class PolicyNode(ManagedNode):
         """For each request by its number; robots that cannot be inferred for leave the others their chunks."""
         seen: dict[int, Seen] = {}
         found: dict[int, tuple[Chunk, Seen] | Exception] = {}
-        for number, (robot, arrived) in enumerate(asked):
-            try:
-                if arrived.request.reset:
-                    robot.policy.reset()
-                seen[number] = robot.observe(arrived)
-            except Exception as error:
-                found[number] = error
+        with urgent(self._priority):
+            for number, (robot, arrived) in enumerate(asked):
+                try:
+                    if arrived.request.reset:
+                        robot.policy.reset()
+                    seen[number] = robot.observe(arrived)
+                except Exception as error:
+                    found[number] = error
         if seen:
             together = [(asked[number][0].policy, each.observation) for number, each in seen.items()]
             for (number, each), chunk in zip(seen.items(), together[0][0].infer_together(together), strict=True):

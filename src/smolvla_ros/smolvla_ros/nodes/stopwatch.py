@@ -37,8 +37,8 @@ class Stopwatch:
         return np.array([wait_s for wait_s in found if wait_s < ANSWERED_WITHIN_S])
 
     def own_delay_p99_s(self) -> float:
-        """The executor's own, from a chunk handed to it to its trajectory published: the worst that it told."""
-        return max(self._own_delays_s, default=0.0)
+        """The executor's own, from a chunk handed to it to its trajectory published: what it told last."""
+        return self._own_delays_s[-1] if self._own_delays_s else 0.0
 
     def policy_overheads_s(self) -> np.ndarray:
         """From the moment at which inference began with an observation to its chunk, less the policy's own stages."""

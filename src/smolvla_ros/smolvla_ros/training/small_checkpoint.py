@@ -7,8 +7,9 @@ r"""The small checkpoint by one recipe: first what words mean, then the motion, 
         --corrections out/corrections-1
 
 The last two again with out/corrections-2 beside the first, another seed, and the checkpoint that is better now, and so
-on. Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint; recipe.json
-in it tells how it was made.
+on. With `--recorded DATASET` it is fine-tuned at last as `smolvla train` does it, on episodes of the recorder and the
+converter. Interrupted, the same command goes on with the last whole checkpoint. The result is OUTPUT/checkpoint;
+recipe.json in it tells how it was made.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ from smolvla_ros.training.demonstration_samples import DemonstrationSamples
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.named_objects import NamedObjects
 from smolvla_ros.training.planned_rows import PlannedRows, Together
-from smolvla_ros.training.request import from_the_start
+from smolvla_ros.training.request import Request, begin, from_the_start
 from smolvla_ros.training.run_folder import MODEL, STATE, RunFolder
 from smolvla_ros.training.settings import settings_from
 from smolvla_ros.training.trainer import Trainer
 from smolvla_ros.training.training_state import load_auxiliary
 
 RECIPE = Path(__file__).parent.parent / "config" / "small_checkpoint.yaml"
-SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected", "sampler")
+SECTIONS = ("demonstrations", "model", "words", "policy", "corrections", "corrected", "sampler", "recorded")
 CHECKPOINT, RECIPE_FILE = "checkpoint", "recipe.json"
 
 
@@ -67,9 +68,10 @@ def train_small(
     recipe: Mapping[str, Any],
     embodiment: Embodiment,
     corrections: Sequence[Path] = (),
+    recorded: Path | None = None,
 ) -> Path:
     """The finished checkpoint's folder. corrections: of one round after the other; each round learns from those before
-    too.
+    too. recorded: a LeRobot dataset.
 
     Raises TrainingError, DatasetError, CheckpointError.
     """
@@ -79,6 +81,8 @@ def train_small(
     for last in range(1, len(corrections) + 1):
         arrays = DemonstrationArrays(demonstrations, *corrections[:last])
         policy = _stage(arrays, output / f"corrected-{last}", recipe, embodiment, "corrected", policy)
+    if recorded is not None:
+        policy = _fine_tuned(policy, recorded, output / "recorded", recipe["recorded"])
     finished = output / CHECKPOINT
     shutil.rmtree(finished, ignore_errors=True)
     with whole_folder(finished) as folder:
@@ -123,6 +127,13 @@ def _stage(
     return trainer.run(resume=True)
 
 
+def _fine_tuned(before: Path, recorded: Path, output: Path, settings: Mapping[str, Any]) -> Path:
+    """Its last checkpoint's folder. Image tokens are found once and kept beside it."""
+    features = output.with_name(f"{output.name}_features")
+    request = Request(str(recorded), str(before / MODEL), feature_cache=str(features), settings=settings)
+    return begin(request, output).run(resume=True)
+
+
 def tokens_a_side(backbone: BackboneConfig) -> int:
     """Of a camera's image tokens, which are a square."""
     return backbone.vision.image_size // backbone.vision.patch_size // backbone.scale_factor
@@ -154,11 +165,13 @@ def main() -> int:
     parser.add_argument(
         "--corrections", type=Path, nargs="*", default=[], help="what `smolvla demos --policy` has made, one a round"
     )
+    parser.add_argument("--recorded", type=Path, help="a dataset of `smolvla dataset convert`, to end with")
     parser.add_argument("--config", type=Path, default=RECIPE, help="the recipe")
     parser.add_argument("--embodiment", default="", help="the robot: an embodiment file, config/so100.yaml by default")
     options = parser.parse_args()
     recipe, embodiment = read_small_recipe(options.config), load_embodiment(options.embodiment)
-    print(f"checkpoint  {train_small(options.demonstrations, options.output, recipe, embodiment, options.corrections)}")
+    given = options.demonstrations, options.output, recipe, embodiment, options.corrections, options.recorded
+    print(f"checkpoint  {train_small(*given)}")
     return 0
 
 

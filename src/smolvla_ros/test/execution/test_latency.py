@@ -32,3 +32,12 @@ def test_a_spike_at_start_is_out_of_the_95th_percentile_after_fifteen_chunks() -
 
 def test_what_has_become_slower_is_seen_at_the_second_slow_chunk() -> None:
     assert window_of([0.1] * 100 + [0.5, 0.5]).quantile_s(0.95) == 0.5
+
+
+def test_without_a_half_life_all_count_alike():
+    window = LatencyWindow(1000, half_life=float("inf"))
+    for latency_s in [9.0, 8.0] + [0.01] * 198:
+        window.add(latency_s)
+    assert window.quantile_s(0.99) == 0.01
+    window.add(7.0)
+    assert window.quantile_s(0.99) == 7.0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from smolvla_ros.bags.made_bag import make_bag
 from smolvla_ros.cli import main
 from smolvla_ros.data.demonstration_arrays import DemonstrationArrays
 from smolvla_ros.embodiment import load_embodiment
@@ -37,7 +38,7 @@ def small(recipe: dict) -> dict:
     """The shipped recipe, made small and short."""
     vision = {**recipe["model"]["vision"], "image_size": 48}
     few = {"steps": 1, "batch_size": 2, "save_every": 0, "compile": False}
-    short = {name: {**recipe[name], **few} for name in ("words", "policy", "corrected")}
+    short = {name: {**recipe[name], **few} for name in ("words", "policy", "corrected", "recorded")}
     return {**recipe, "model": {**recipe["model"], "vision": vision}, **short}
 
 
@@ -68,6 +69,25 @@ def test_corrections_are_made_where_the_policy_comes_to_and_training_goes_on_wit
     after = load_file(corrected / "model.safetensors")
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert RunFolder(tmp_path / "run" / "corrected-2").last
+
+
+def test_it_ends_with_what_the_recorder_has_recorded_and_changes_the_expert_alone(
+    demonstrations: Path, tmp_path: Path
+) -> None:
+    recorded = tmp_path / "dataset"
+    for number in range(2):
+        make_bag(tmp_path / "bags" / str(number), ROBOT, 1.0, jpeg=True)
+    assert main(["dataset", "convert", str(tmp_path / "bags"), "--output", str(recorded)]) == 0
+    recipe = small(read_small_recipe(RECIPE))
+    recipe["recorded"] = {**recipe["recorded"], "validation_share": 0.5}
+    before = load_file(train_small(demonstrations, tmp_path, recipe, ROBOT) / "model.safetensors")
+    finished = train_small(demonstrations, tmp_path, recipe, ROBOT, recorded=recorded)
+    after = load_file(finished / "model.safetensors")
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert any("lm_expert" in name for name in changed)
+    assert not any(".vlm." in name for name in changed)
+    assert load_checkpoint(finished).noise_scale == 0.0
+    assert train_small(demonstrations, tmp_path, recipe, ROBOT, recorded=recorded) == finished
 
 
 def test_corrections_count_more_than_demonstrations(demonstrations: Path) -> None:
