@@ -191,8 +191,7 @@ class ExecutorNode(ManagedNode):
         return self._ticks % max(1, round(self._rate_hz / rate_hz)) == 0
 
     def _step(self) -> float:
-        """What has come in goes out at once: not a tick later. Returns when the controller was told, by time.monotonic.
-        """
+        """What came in goes out at once: not a tick later. Returns when the controller was told (time.monotonic)."""
         now_s = self._now_s()
         commands = self._core.tick(now_s)
         message = self._controller.message(commands.trajectory, partial(self._core.motion.goal, now_s))
