@@ -22,7 +22,6 @@ from smolvla_ros.data.embodiment_features import features_of, require_same_joint
 from smolvla_ros.data.embodiment_file import EMBODIMENT_FILE
 from smolvla_ros.data.errors import DatasetError
 from smolvla_ros.data.info import INFO_FILE, V30, Info, read_info
-from smolvla_ros.data.video_encoder import one_thread_each
 from smolvla_ros.data.writer import (
     close_up_parts,
     commit_parts,
@@ -163,7 +162,6 @@ _shared: Synchronized[int] | None = None
 def _begin_worker(shared: Synchronized[int]) -> None:
     global _shared
     _shared = shared
-    one_thread_each()
 
 
 def _count_shared() -> None:

@@ -32,20 +32,10 @@ class Codec:
 CODECS = {
     "av1": Codec("av1", "libsvtav1", 30, 12, {"svtav1-params": "fast-decode=0"}),  # LeRobot's own settings
     # Pictures in the order that they are shown in, so that a join by copying keeps every time stamp. Where every second
-    # frame is a key frame, looking far ahead and dividing blocks takes time and saves no room.
-    "h264": Codec("h264", "libx264", 23, "veryfast", {"bf": "0", "x264-params": QUICK}),
+    # frame is a key frame, looking far ahead and dividing blocks takes time and saves no room. With one thread the same
+    # pictures make the same file, with several not always; and who converts many bags has a process for each core.
+    "h264": Codec("h264", "libx264", 23, "veryfast", {"bf": "0", "threads": "1", "x264-params": QUICK}),
 }
-
-
-_threads = "auto"
-
-
-def one_thread_each() -> None:
-    """From now on in this process: for one of several that encode, one a core. Its threads would get in each other's
-    way.
-    """
-    global _threads
-    _threads = "1"
 
 
 def codec_named(name: str) -> Codec:
@@ -88,7 +78,6 @@ def encode_video(
     """
     os.environ.setdefault("SVT_LOG", "1")  # its settings are no news: errors only
     options = {"g": str(KEY_FRAME_EVERY), "crf": str(codec.crf), "preset": str(codec.preset), **codec.options}
-    options["threads"] = _threads
     frames = 0
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream(codec.encoder, rate=fps, options=options)
