@@ -24,5 +24,5 @@ def test_what_takes_longer_than_the_quickest_is_seen(monkeypatch) -> None:
 def test_it_runs_beside_what_is_measured_and_knows_its_figure_after_it() -> None:
     with HostDelay() as host:
         time.sleep(1.0)
-    assert host.p99_s >= 0.0
+    assert host.p99_s > 0.0
     assert host._process.returncode == 0
