@@ -13,11 +13,13 @@ Angles are the wire's. Points are in the scene's frame: the arm reaches along +x
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+IDENTITY = np.eye(3)
 PAN, REACH, HEIGHT, PITCH, ROLL, GRIPPER = range(6)
 Triple = tuple[float, float, float]
 
@@ -42,9 +44,10 @@ class Kinematics:
     def __init__(
         self, base_yaw_rad: float, chain: Sequence[ChainJoint], pinch_point: Triple, fixed_finger: Triple
     ) -> None:
-        self._base, self._chain = _turn((0, 0, 1), base_yaw_rad), tuple(chain)
+        self._base = _turn((0, 0, 1), base_yaw_rad)
+        self._chain = [_Turning(np.array(joint.xyz), _rotation(joint.rpy), joint.axis) for joint in chain]
         self.pinch_in_gripper, self.fixed_finger = np.array(pinch_point), np.array(fixed_finger)
-        origins, axes, gripper = self._walk(np.zeros(len(self._chain)))
+        origins, axes, gripper = self._walk(np.zeros(len(chain)))
         pan, lift, elbow, wrist, roll = origins
         hand_end = roll + axes[4] * (axes[4] @ (gripper @ self.pinch_in_gripper))  # on the roll axis, abreast the tips
         self.pan_axis_x = float(pan[0])
@@ -55,7 +58,7 @@ class Kinematics:
         self._forearm, self._fore_zero = _in_plane(wrist - elbow)
         self._hand, backward = _in_plane(hand_end - wrist)
         self._hand_zero = _wrap(backward - np.pi)  # the hand's angles turn from forward to down
-        self._middle = np.array([joint.middle_rad for joint in self._chain])
+        self._middle = np.array([joint.middle_rad for joint in chain])
         # the roll at which the fixed finger is nearest the base when the fingers point down
         self._roll_sign = -float(np.sign(axes[4] @ (hand_end - wrist)))
         down = _turn((0, 1, 0), np.pi / 2 - self._hand_zero)
@@ -69,11 +72,11 @@ class Kinematics:
         origin, rotation = np.zeros(3), self._base
         origins, axes = [], []
         for joint, angle in zip(self._chain, angles, strict=False):
-            origin = origin + rotation @ np.array(joint.xyz)
-            rotation = rotation @ _rotation(joint.rpy)
+            origin = origin + rotation @ joint.xyz
+            rotation = rotation @ joint.rotation
             origins.append(origin)
-            axes.append(rotation @ np.array(joint.axis))
-            rotation = rotation @ _turn(joint.axis, float(angle))
+            axes.append(rotation @ joint.axis)
+            rotation = rotation @ joint.turned(float(angle))
         return origins, axes, rotation
 
     def joint_origins(self, positions: np.ndarray) -> np.ndarray:
@@ -170,6 +173,18 @@ class Kinematics:
         return middle + (plane_rad - middle + np.pi) % (2 * np.pi) - np.pi
 
 
+class _Turning:
+    """A joint of the chain: xyz (3,) and rotation (3, 3) from the link before it, and its own turns about its axis."""
+
+    def __init__(self, xyz: np.ndarray, rotation: np.ndarray, axis: Triple) -> None:
+        self.xyz, self.rotation, self.axis = xyz, rotation, np.array(axis)
+        self._cross, self._cross_squared = _crosses(axis)
+
+    def turned(self, angle_rad: float) -> np.ndarray:
+        """(3, 3)."""
+        return _rodrigues(self._cross, self._cross_squared, angle_rad)
+
+
 def _in_plane(along: np.ndarray) -> tuple[float, float]:
     """Length in the arm's plane (x, z), and angle from backward to up."""
     return float(np.hypot(along[0], along[2])), float(np.arctan2(along[2], -along[0]))
@@ -187,6 +202,15 @@ def _rotation(rpy: Triple) -> np.ndarray:
 
 def _turn(axis: Triple, angle_rad: float) -> np.ndarray:
     """Rotation (3, 3) about a unit axis."""
+    return _rodrigues(*_crosses(axis), angle_rad)
+
+
+def _crosses(axis: Triple) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix (3, 3) that takes the cross product with an axis, and its square."""
     x, y, z = axis
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
+    return cross, cross @ cross
+
+
+def _rodrigues(cross: np.ndarray, cross_squared: np.ndarray, angle_rad: float) -> np.ndarray:
+    return IDENTITY + math.sin(angle_rad) * cross + (1 - math.cos(angle_rad)) * cross_squared
