@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -25,6 +26,7 @@ from smolvla_ros.runtime.errors import OperatorError
 from smolvla_ros.runtime.recording import RETREAT_S, QueueSample, RecordedChunk, Recording, TaskOutcome
 
 JUDGE_PERIOD_S = 0.25
+RECORDER = "recorder"
 
 
 def _constant_names(message_type: Any, prefix: str) -> dict[int, str]:
@@ -53,12 +55,14 @@ class Operator(Node):
         self.state: ExecutorState | None = None
         self.scene: SceneState | None = None
         self._word = ""
+        self._recorder = "no /diagnostics of it"
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
         self.create_subscription(JointState, "joint_states", self._on_joint_state, qos_profile_sensor_data)
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, QoSProfile(depth=5))
         self.create_subscription(ExecutorState, "executor/state", self._on_state, QoSProfile(depth=10))
         self.create_subscription(SceneState, "simulator/scene", self._on_scene, qos_profile_sensor_data)
+        self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, QoSProfile(depth=10))
         self._images = [
             self.create_subscription(Image, camera.topic.lstrip("/"), self._on_image, qos_profile_sensor_data)
             for camera in embodiment.cameras
@@ -90,8 +94,8 @@ class Operator(Node):
         """Those of `names` that are on this ROS domain already."""
         return sorted(set(self.get_node_names()) & set(names))
 
-    def missing(self, simulated: bool, has_executor: bool = True) -> list[str]:
-        """What a task needs and is not there yet, in the operator's words."""
+    def missing(self, simulated: bool, has_executor: bool = True, recorded: bool = False) -> list[str]:
+        """What a task needs and is not there yet, in the operator's words. recorded: it begins an episode as well."""
         parts = []
         if simulated and self.scene is None:
             parts.append("simulator (no /simulator/scene)")
@@ -101,6 +105,8 @@ class Operator(Node):
             parts.append("policy (nobody takes /chunk_request)")
         if has_executor and (self.state is None or not self._run_task.server_is_ready()):
             parts.append("executor (no /executor/state or /executor/run_task)")
+        if recorded and self._recorder:
+            parts.append(f"recorder ({self._recorder})")
         return parts
 
     def new_recording(self) -> Recording:
@@ -260,6 +266,11 @@ class Operator(Node):
                 message.threshold * message.horizon,
             )
         )
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == RECORDER:
+                self._recorder = "" if status.level == DiagnosticStatus.OK else status.message
 
     def _on_scene(self, message: SceneState) -> None:
         self.scene = message

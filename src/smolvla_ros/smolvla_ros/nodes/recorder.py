@@ -88,6 +88,7 @@ class RecorderNode(ManagedNode):
         )
         self._executor_state = ExecutorState()
         self._ticks, self._by_itself = 0, False
+        self._task_seen_ns: int | None = None
         self._server = EpisodeServer(self, self._core, self._now_ns, self._instruction, self._refusal)
 
     def activate(self) -> None:
@@ -152,10 +153,15 @@ class RecorderNode(ManagedNode):
         if self._core.recording and self._by_itself and idle:
             server.close(self._core.stop("the task is over"))
         elif not self._core.recording and not self._by_itself and not idle:
+            now_ns = self._now_ns()
+            if self._task_seen_ns is None:
+                self._task_seen_ns = now_ns
+            if self._core.may_wait(self._task_seen_ns, now_ns):
+                return
             self._by_itself = True
             server.try_start(self._executor_state.instruction, f"policy {self._executor_state.policy}".strip(), 0.0)
         if idle:
-            self._by_itself = False
+            self._by_itself, self._task_seen_ns = False, None
 
     def _instruction(self) -> str:
         return str(self._settings["instruction"] or self._executor_state.instruction)

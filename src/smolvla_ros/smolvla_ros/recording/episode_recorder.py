@@ -114,6 +114,12 @@ class EpisodeRecorder:
     def stale(self, now_ns: int) -> list[str]:
         return self._arrivals.stale(now_ns, self._settings.max_age_s)
 
+    def may_wait(self, asked_ns: int, now_ns: int) -> bool:
+        """Whether an episode that was to begin at asked_ns loses nothing by waiting for topics that are not fresh yet:
+        the bag holds what came `lead_s` before its start.
+        """
+        return now_ns - asked_ns < self._settings.lead_s * NANOSECONDS and bool(self.stale(now_ns))
+
     def on_message(self, topic: str, arrival_ns: int, stamp_ns: int, data: bytes, sequence: int | None) -> None:
         """stamp_ns: of the header, or the arrival where there is none. sequence: see Arrivals.note."""
         self._arrivals.note(topic, stamp_ns, sequence)

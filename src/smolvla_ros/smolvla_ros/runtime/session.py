@@ -84,7 +84,7 @@ class Session:
             if refusal := self._bringup.advance():
                 reason = self.nodes.last_words(refusal.node)
                 raise SessionError(f"node {refusal.node}: {refusal.transition} failed: {reason}")
-            missing = self.operator.missing(self.simulated, has_executor=not self.led)
+            missing = self.operator.missing(self.simulated, not self.led, self.arguments["record"] == "true")
             if missing != told:
                 told[:] = missing
                 say("waiting for " + ", ".join(missing) if missing else "the graph is up")

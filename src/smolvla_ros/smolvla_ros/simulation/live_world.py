@@ -1,7 +1,7 @@
-"""The world running in real time: one thread steps the physics and serves the servo bus, one draws the cameras.
+"""The world running in real time: one thread steps the physics and serves the servo bus, one for each camera draws it.
 
 They meet in the state that the physics thread leaves behind after each control step; MuJoCo releases the interpreter's
-lock while it steps and while it draws, so the two overlap. Reset and judgement come from other threads, under one lock.
+lock while it steps and while it draws, so they overlap. Reset and judgement come from other threads, under one lock.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import mujoco
 import numpy as np
 
-from smolvla_ros.embodiment import Embodiment
+from smolvla_ros.embodiment import Camera, Embodiment
 from smolvla_ros.policies.interface import ObjectPose
 from smolvla_ros.simulation.judge import Verdict, judge
 from smolvla_ros.simulation.pacing import Pace, Rate
@@ -28,8 +30,9 @@ CONTROL_STEPS = 2  # physics steps between two exchanges with the servos: 240 Hz
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The world at one moment; stamp_s is of the clock that stamps images."""
+    """The world at one moment, and the model that qpos is of; stamp_s is of the clock that stamps images."""
 
+    model: mujoco.MjModel
     stamp_s: float
     sim_time_s: float
     seed: int
@@ -38,8 +41,8 @@ class Snapshot:
 
 
 class LiveWorld:
-    """`now_s` is the clock that stamps images. `on_frame(camera, stamp_s, image)` is called from the drawing thread at
-    each camera's rate, with None for a camera that nobody looks at.
+    """`now_s` is the clock that stamps images. `on_frame(camera, stamp_s, image)` is called from the camera's thread at
+    its rate, with None for a camera that nobody looks at.
     """
 
     def __init__(
@@ -71,15 +74,17 @@ class LiveWorld:
             self.bus.set(joint.servo_id, "return_delay_time", 0)  # as LeRobot leaves an arm that it has set up
         # until a driver has put torque on for the first time, somebody holds the arm at home
         self._held_by_hand = True
-        self._lock = threading.Lock()
+        self._lock, self._making_renderer = threading.Lock(), threading.Lock()
         self._closing, self._drawing = threading.Event(), threading.Event()
+        self._not_drawing = {camera.name for camera in embodiment.cameras}
         self._failure: Exception | None = None
         self._pace = Pace(CONTROL_STEPS * World.timestep_s, time.monotonic())
         self.image_rates = dict.fromkeys((camera.name for camera in embodiment.cameras), 0.0)
         self.snapshot = self._take_snapshot()
+        loops: dict[str, Callable[[], None]] = {"physics": self._step_for_ever}
+        loops |= {camera.name: partial(self._draw_for_ever, camera) for camera in embodiment.cameras}
         self._threads = [
-            threading.Thread(target=self._guarded, args=(loop,), name=loop.__name__, daemon=True)
-            for loop in (self._step_for_ever, self._draw_for_ever)
+            threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True) for name, loop in loops.items()
         ]
         for thread in self._threads:
             thread.start()
@@ -121,7 +126,7 @@ class LiveWorld:
 
     def _take_snapshot(self) -> Snapshot:
         world = self._world
-        return Snapshot(self._now_s(), world.time_s, world.seed, world.data.qpos.copy(), world.objects())
+        return Snapshot(world.model, self._now_s(), world.time_s, world.seed, world.data.qpos.copy(), world.objects())
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
@@ -159,42 +164,31 @@ class LiveWorld:
         if self._on_step is not None:
             self._on_step(self.elapsed_s)
 
-    def _draw_for_ever(self) -> None:
+    def _draw_for_ever(self, camera: Camera) -> None:
         step_back()
-        cameras = self._embodiment.cameras
-        renderers = {size: Renderer(self._world, *size) for size in {(c.width, c.height) for c in cameras}}
-        due_s = dict.fromkeys(self.image_rates, time.monotonic())
-        rates = {name: Rate() for name in self.image_rates}
-        model = self._world.model
-        self._drawing.set()
+        renderer = self._new_renderer(camera)
+        self._not_drawing.discard(camera.name)
+        if not self._not_drawing:
+            self._drawing.set()
+        due_s, rate = time.monotonic(), Rate()
         try:
             while not self._closing.is_set():
-                if self._world.model is not model:  # another task, another model
-                    for size, old in list(renderers.items()):
-                        old.close()
-                        renderers[size] = Renderer(self._world, *size)
-                    model = self._world.model
-                self._draw_what_is_due(renderers, due_s, rates)
-                time.sleep(max(0.0005, min(due_s.values()) - time.monotonic()))
+                snapshot, image, now_s = self.snapshot, None, time.monotonic()
+                if renderer.model is not snapshot.model:  # another task
+                    renderer.close()
+                    renderer = self._new_renderer(camera)
+                    continue
+                due_s = max(due_s + 1.0 / camera.rate_hz, now_s)
+                if self._wanted(camera.name):
+                    renderer.take_state(snapshot.qpos)
+                    image = renderer.draw(camera.name)
+                    rate.happened(now_s)
+                self._on_frame(camera.name, snapshot.stamp_s, image)
+                self.image_rates[camera.name] = rate.hz(now_s)
+                time.sleep(max(0.0005, due_s - time.monotonic()))
         finally:
-            for renderer in renderers.values():
-                renderer.close()
+            renderer.close()
 
-    def _draw_what_is_due(
-        self, renderers: dict[tuple[int, int], Renderer], due_s: dict[str, float], rates: dict[str, Rate]
-    ) -> None:
-        snapshot = self.snapshot
-        for camera in self._embodiment.cameras:
-            now_s = time.monotonic()
-            if now_s < due_s[camera.name]:
-                continue
-            period_s = 1.0 / camera.rate_hz
-            due_s[camera.name] = max(due_s[camera.name] + period_s, now_s)
-            image = None
-            if self._wanted(camera.name):
-                renderer = renderers[camera.width, camera.height]
-                renderer.take_state(snapshot.qpos)
-                image = renderer.draw(camera.name)
-                rates[camera.name].happened(now_s)
-            self._on_frame(camera.name, snapshot.stamp_s, image)
-            self.image_rates[camera.name] = rates[camera.name].hz(now_s)
+    def _new_renderer(self, camera: Camera) -> Renderer:
+        with self._making_renderer:
+            return Renderer(self._world, camera.width, camera.height)

@@ -33,19 +33,19 @@ class Renderer:
     def __init__(self, world: World, width: int, height: int, fine: bool = False) -> None:
         if os.environ["MUJOCO_GL"] == "disable":
             raise NoRenderer(f"the simulator's cameras need EGL, which is not installed: {PACKAGES}")
-        self._model, self._data = world.model, mujoco.MjData(world.model)
-        samples, shadows = self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize
+        self.model, self._data = world.model, mujoco.MjData(world.model)
+        samples, shadows = self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize
         if not fine:
-            self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = 0, 0
+            self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize = 0, 0
         try:
-            self._renderer = mujoco.Renderer(self._model, height, width)
+            self._renderer = mujoco.Renderer(self.model, height, width)
         except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
             raise NoRenderer(
                 f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error}"
                 f" Without a GPU they need Mesa: {PACKAGES}"
             ) from error
         finally:
-            self._model.vis.quality.offsamples, self._model.vis.quality.shadowsize = samples, shadows
+            self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize = samples, shadows
         self._fine = fine
         self._seen = mujoco.MjvOption()
         self._seen.geomgroup[FINE_GROUP], self._seen.geomgroup[COARSE_GROUP] = fine, not fine
@@ -55,8 +55,8 @@ class Renderer:
     def take_state(self, qpos: np.ndarray) -> None:
         """The state to draw next: MuJoCo's qpos, copied."""
         self._data.qpos[:] = qpos
-        mujoco.mj_kinematics(self._model, self._data)
-        mujoco.mj_camlight(self._model, self._data)
+        mujoco.mj_kinematics(self.model, self._data)
+        mujoco.mj_camlight(self.model, self._data)
 
     def draw(self, camera: str) -> np.ndarray:
         """(height, width, 3) uint8 RGB, a fresh array."""
@@ -74,7 +74,7 @@ class Renderer:
         seen = (np.asarray(points) - view.xpos) @ view.xmat.reshape(3, 3)
         ahead = np.where(seen[:, 2] < 0, -seen[:, 2], np.nan)[:, None]
         rays = np.concatenate([seen[:, :1] / ahead, -seen[:, 1:2] / ahead, np.ones_like(ahead)], axis=1)
-        fovy_deg = float(self._model.camera(camera).fovy[0])
+        fovy_deg = float(self.model.camera(camera).fovy[0])
         return (rays @ intrinsics(fovy_deg, self._renderer.width, self._renderer.height).T)[:, :2]
 
     def close(self) -> None:

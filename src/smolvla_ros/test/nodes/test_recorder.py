@@ -190,3 +190,14 @@ def test_by_itself_it_records_what_the_executor_does(graph: Any) -> None:
         modes = [bag.unpack(t, data).mode for t, _, data in bag.messages(["/executor/state"])]
     assert modes[0] == ExecutorState.MODE_IDLE  # what came just before the task is there too
     assert ExecutorState.MODE_RUNNING in modes
+
+
+def test_a_topic_that_comes_a_little_after_the_task_has_begun_costs_no_episode(graph: Any) -> None:
+    graph.start("recorder", autostart=True, folder=str(graph.folder / "bags"), min_free=0.01, automatic=True)
+    cameras = Cameras(graph)
+    cameras.silent = ROBOT.cameras[0].name
+    cameras.wait_until_heard()
+    cameras.mode = ExecutorState.MODE_RUNNING
+    cameras.wait_for(1)
+    cameras.silent = ""
+    graph.wait(lambda: bags(graph))

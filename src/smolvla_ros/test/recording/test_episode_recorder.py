@@ -84,6 +84,14 @@ def test_it_refuses_to_start_and_names_every_topic_that_is_not_fresh(robot: Robo
     assert robot.start().exists()
 
 
+def test_an_episode_waits_for_topics_that_have_not_come_as_long_as_the_lead_has_what_it_misses(robot: Robot) -> None:
+    asked = robot.now
+    assert robot.recorder.may_wait(asked, robot.now)
+    assert not robot.recorder.may_wait(asked, asked + 500 * MS)  # then it is told what is missing
+    robot.run(1)
+    assert not robot.recorder.may_wait(asked, robot.now)
+
+
 def test_an_episode_has_all_that_came_and_the_lead_before_it(robot: Robot) -> None:
     robot.recorder.on_message("/description", robot.now, robot.now, b"<robot/>", None)
     robot.run(100)

@@ -122,3 +122,11 @@ def test_the_bus_link_goes_when_the_world_is_closed(tmp_path: Path) -> None:
     assert (tmp_path / "bus").is_symlink()
     run.live.close()
     assert not (tmp_path / "bus").is_symlink()
+
+
+def test_cameras_go_on_with_the_scene_of_another_task(run: Run) -> None:
+    run.looked_at |= {"top", "wrist"}
+    for task in ("sorting", "pick_and_place", "stacking", "pick_and_place"):
+        run.live.reset(3, task)
+        drawn = len(run.frames)
+        run.wait(lambda drawn=drawn: {name for name, _, _ in run.frames[drawn:]} == {"top", "wrist"})  # type: ignore[misc]
