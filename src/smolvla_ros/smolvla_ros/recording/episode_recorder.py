@@ -109,7 +109,8 @@ class EpisodeRecorder:
 
     @property
     def dropped(self) -> int:
-        return self._arrivals.lost - self._lost_before + (self._bag.dropped if self._bag else 0)
+        """Of the episode under way."""
+        return self._arrivals.lost - self._lost_before + self._bag.dropped if self._bag else 0
 
     def stale(self, now_ns: int) -> list[str]:
         return self._arrivals.stale(now_ns, self._settings.max_age_s)

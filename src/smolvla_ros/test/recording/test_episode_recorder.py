@@ -197,6 +197,15 @@ def test_messages_lost_on_the_way_are_counted_by_the_publishers_numbers(robot: R
     assert robot.recorder.stop().dropped == 0
 
 
+def test_what_was_lost_before_an_episode_is_not_counted(robot: Robot) -> None:
+    robot.run(5)
+    robot.sequence += 3
+    robot.run(5)
+    assert robot.recorder.dropped == 0
+    robot.start()
+    assert robot.recorder.dropped == 0
+
+
 def test_several_publishers_numbers_say_nothing() -> None:
     arrivals = Arrivals(["/a"])
     for stamp in range(3):
