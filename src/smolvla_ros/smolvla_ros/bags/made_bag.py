@@ -22,6 +22,7 @@ from smolvla_ros.bags.writer import BagWriter
 from smolvla_ros.embodiment import Camera, Embodiment
 
 COMMANDS_TOPIC = "/joint_trajectory_controller/joint_trajectory"
+POSITIONS_TOPIC = "/forward_position_controller/commands"
 STORE = get_typestore(Stores.ROS2_JAZZY)
 BEGIN_NS = 1_700_000_000 * NANOSECONDS
 COMMAND_PERIOD_S, JOINT_PERIOD_S = 0.5, 0.01
@@ -75,6 +76,13 @@ class BagMaker:
         ]
         kind = "trajectory_msgs/msg/JointTrajectory"
         self.message(COMMANDS_TOPIC, arrival_ns, kind, STORE.types[kind](_header(start_ns), list(names), points))
+
+    def positions(self, arrival_ns: int, positions: np.ndarray) -> None:
+        """What forward_position_controller is told: (joints,) rad."""
+        layout = STORE.types["std_msgs/msg/MultiArrayLayout"]
+        kind = "std_msgs/msg/Float64MultiArray"
+        message = STORE.types[kind](layout([], 0), np.asarray(positions, dtype=float))
+        self.message(POSITIONS_TOPIC, arrival_ns, kind, message)
 
     def close(self) -> None:
         self.writer.close(self._notes)

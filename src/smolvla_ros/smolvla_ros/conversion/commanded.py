@@ -2,7 +2,7 @@
 
 joint_trajectory_controller replaces the running trajectory when a new one comes; it joins points by straight lines, or
 by cubics where they have velocities, and stays at the last. Before a trajectory's first point it goes there from where
-it was.
+it was. forward_position_controller stays at the position that it was told last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Command:
-    """One JointTrajectory. received_ns: when it came. times_ns (points,) increasing, positions (points, joints) rad.
+    """One JointTrajectory, or one position for now. received_ns: when it came. times_ns (points,) increasing, positions
+    (points, joints) rad.
 
     velocities (points, joints) rad/s, None where there are none.
     """

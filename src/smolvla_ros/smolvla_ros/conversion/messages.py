@@ -24,7 +24,13 @@ def joint_positions(where: str, message: Any, names: Sequence[str]) -> np.ndarra
 
 
 def command_of(where: str, message: Any, received_ns: int, names: Sequence[str]) -> Command | None:
-    """A JointTrajectory; None where it has no points, which tells the controller to stop. Raises BagError."""
+    """A JointTrajectory, or the positions that forward_position_controller is told; None where there are no points, or
+    not as many positions as joints: the controllers take neither. Raises BagError.
+    """
+    if not hasattr(message, "points"):
+        positions = np.array(message.data, dtype=float)
+        fit = len(positions) == len(names) and np.isfinite(positions).all()
+        return Command(received_ns, np.array([received_ns]), positions[None]) if fit else None
     if not len(message.points):
         return None
     if set(names) - set(message.joint_names):

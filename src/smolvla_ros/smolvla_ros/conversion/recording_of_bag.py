@@ -17,7 +17,7 @@ from smolvla_ros.bags.reader import Bag, open_bag
 from smolvla_ros.bags.serialized import stamp_ns
 from smolvla_ros.conversion.commanded import NANOSECONDS, Command, commanded_positions
 from smolvla_ros.conversion.messages import command_of, joint_positions, picture
-from smolvla_ros.conversion.topics import COMMANDS, Sources, sources
+from smolvla_ros.conversion.topics import POSITIONS, TRAJECTORIES, Sources, sources
 from smolvla_ros.data.alignment import clock
 from smolvla_ros.data.features import ACTION, STATE
 from smolvla_ros.data.streams import ImageStream, Recording, ValueStream
@@ -31,12 +31,14 @@ FARTHEST_STAMP_S = 5.0
 def recording_of(bag: Bag, embodiment: Embodiment, fps: int, task: str = "") -> Recording:
     """task: in place of the bag's own instruction. Raises BagError, DatasetError."""
     found = sources(bag, embodiment)
-    if found.commands is None:
+    if not found.commands:
         there = ", ".join(sorted(topic for topic, count in bag.counts.items() if count))
-        raise mismatch(f"{bag.path}: topics", f"messages of {COMMANDS}, the actions", there, "record it too")
+        expected = f"messages of {TRAJECTORIES} or {POSITIONS}, the actions"
+        raise mismatch(f"{bag.path}: topics", expected, there, "record it too")
     read = _Read(bag, found, embodiment)
     if not read.commands:
-        raise mismatch(f"{bag.path}: {found.commands}", "trajectories with points", "none", "leave the bag out")
+        told = " and ".join(found.commands)
+        raise mismatch(f"{bag.path}: {told}", "trajectories with points, or positions", "none", "leave the bag out")
     units = LeRobotUnits(embodiment)
     state = ValueStream(np.array(read.joint_stamps), units.from_radians(np.array(read.positions)).astype(np.float32))
     images = {
@@ -71,7 +73,7 @@ class _Read:
         self.commands: list[Command] = []
         self.instruction = ""
         names = embodiment.wire_names
-        wanted = [found.joint_states, found.commands, found.executor_state, *found.cameras]
+        wanted = [found.joint_states, *found.commands, found.executor_state, *found.cameras]
         for topic, received_ns, data in bag.messages([topic for topic in wanted if topic]):
             where = f"{bag.path}: {topic}"
             if topic in self.image_stamps:
@@ -79,7 +81,7 @@ class _Read:
             elif topic == found.joint_states:
                 self.joint_stamps.append(_stamp(where, data, received_ns))
                 self.positions.append(joint_positions(where, bag.unpack(topic, data), names))
-            elif topic == found.commands:
+            elif topic in found.commands:
                 command = command_of(where, bag.unpack(topic, data), received_ns, names)
                 self.commands += [] if command is None else [command]
             elif not self.instruction:

@@ -10,18 +10,21 @@ from smolvla_ros.bags.reader import Bag
 from smolvla_ros.embodiment import Camera, Embodiment
 
 JOINT_STATES = "joint_states"
-COMMANDS = "joint_trajectory_controller/joint_trajectory"
+TRAJECTORIES, POSITIONS = "joint_trajectory_controller/joint_trajectory", "forward_position_controller/commands"
 EXECUTOR_STATE = "executor/state"
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+FORWARDED = "std_msgs/msg/Float64MultiArray"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Topics of a bag. cameras: topic -> the camera. commands, executor_state: None where the bag has none."""
+    """Topics of a bag. cameras: topic -> the camera. commands: of the controllers that were told something.
+    executor_state: None where the bag has none.
+    """
 
     joint_states: str
     cameras: Mapping[str, Camera]
-    commands: str | None
+    commands: tuple[str, ...]
     executor_state: str | None
 
 
@@ -37,10 +40,12 @@ def sources(bag: Bag, embodiment: Embodiment) -> Sources:
         if topic is None:
             raise _absent(bag, f"{name} or {name}/compressed")
         cameras[topic] = camera
+    trajectories = _find(bag, TRAJECTORIES, ("trajectory_msgs/msg/JointTrajectory",))
+    positions = _find(bag, POSITIONS, (FORWARDED,))
     return Sources(
         joint_states,
         cameras,
-        _find(bag, COMMANDS, ("trajectory_msgs/msg/JointTrajectory",)),
+        tuple(topic for topic in (trajectories, positions) if topic),
         _find(bag, EXECUTOR_STATE, ("smolvla_msgs/msg/ExecutorState",)),
     )
 

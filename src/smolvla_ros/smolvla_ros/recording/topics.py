@@ -41,6 +41,7 @@ def recorded_topics(embodiment: Embodiment, image_transport: str) -> tuple[Recor
         RecordedTopic("joint_states", "sensor_msgs/msg/JointState", required=True, depth=STATE_DEPTH, reliable=False),
         *infos,
         RecordedTopic("joint_trajectory_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+        RecordedTopic("forward_position_controller/commands", "std_msgs/msg/Float64MultiArray", depth=STATE_DEPTH),
         RecordedTopic("chunk_request", "smolvla_msgs/msg/ChunkRequest"),
         RecordedTopic("action_chunk", "smolvla_msgs/msg/ActionChunk"),
         RecordedTopic(EXECUTOR_STATE, "smolvla_msgs/msg/ExecutorState"),

@@ -77,6 +77,21 @@ def test_the_task_is_the_bags_own_unless_one_is_given(make: Callable[..., Path],
     assert read(path, robot, "something else").task == "something else"
 
 
+def test_forwarded_positions_are_actions_until_the_next_one(tmp_path: Path, robot: Embodiment) -> None:
+    maker = BagMaker(tmp_path / "bag", EpisodeNotes("lift"))
+    fill(maker, robot, commands=False)
+    told = [robot.home_rad + 0.1 * k for k in range(3)]
+    maker.positions(BEGIN_NS - 1, told[0])
+    maker.positions(BEGIN_NS + NANOSECONDS // 20, told[1])
+    maker.positions(BEGIN_NS + NANOSECONDS // 18, np.zeros(2))  # the controller does not take these
+    maker.positions(BEGIN_NS + NANOSECONDS // 17, np.full(6, np.nan))
+    maker.command(BEGIN_NS + NANOSECONDS // 8, robot.joint_names, 0, [0.0], told[2][None])  # somebody switched
+    maker.close()
+    actions = read(tmp_path / "bag", robot).values["action"].values
+    expected = LeRobotUnits(robot).from_radians(np.stack([told[k] for k in (0, 0, 1, 1, 2, 2)]))
+    np.testing.assert_allclose(actions[:6], expected, atol=1e-4)
+
+
 def test_a_bag_without_commands_has_no_actions_and_is_refused(tmp_path: Path, robot: Embodiment) -> None:
     maker = BagMaker(tmp_path / "bag", EpisodeNotes("lift"))
     fill(maker, robot, commands=False)
