@@ -37,8 +37,8 @@ def recording_of(bag: Bag, embodiment: Embodiment, fps: int, task: str = "") -> 
         raise mismatch(f"{bag.path}: topics", expected, there, "record it too")
     read = _Read(bag, found, embodiment)
     if not read.commands:
-        told = " and ".join(found.commands)
-        raise mismatch(f"{bag.path}: {told}", "trajectories with points, or positions", "none", "leave the bag out")
+        topics = " and ".join(found.commands)
+        raise mismatch(f"{bag.path}: {topics}", "trajectories with points, or positions", "none", "leave the bag out")
     units = LeRobotUnits(embodiment)
     state = ValueStream(np.array(read.joint_stamps), units.from_radians(np.array(read.positions)).astype(np.float32))
     images = {
