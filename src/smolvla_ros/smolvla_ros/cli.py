@@ -64,15 +64,15 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    options = make_parser().parse_args(words)
     try:
+        options = make_parser().parse_args(words)
         return options.command(options)
-    except operator_errors() as error:
-        print(f"smolvla: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("smolvla: interrupted", file=sys.stderr)
         return 130
+    except operator_errors() as error:
+        print(f"smolvla: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
