@@ -89,7 +89,8 @@ def _arrays(options: argparse.Namespace, embodiment: Embodiment) -> int:
         if number not in there
     ]
     count = min(options.processes, len(jobs))
-    with multiprocessing.get_context("spawn").Pool(count) if count > 1 else nullcontext() as pool:
+    context, first = multiprocessing.get_context("spawn"), _one_thread if options.policy else None
+    with context.Pool(count, first) if count > 1 else nullcontext() as pool:
         for lengths in pool.imap_unordered(_make_shard, jobs) if pool else map(_make_shard, jobs):
             for frames in lengths:
                 told.add(frames)
@@ -98,6 +99,13 @@ def _arrays(options: argparse.Namespace, embodiment: Embodiment) -> int:
         _makers(options.side, options.every, options.embodiment, options.policy)[1].close()
         _makers.cache_clear()
     return 0
+
+
+def _one_thread() -> None:
+    """Of torch, in a process of several: each would use all cores, and all would wait for one another."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)
