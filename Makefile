@@ -50,20 +50,21 @@ bench-%: build ## one of them: make bench-model, make bench-bus
 
 small-checkpoint: build ## demonstrations, then a small SmolVLA that does the simulator's task, in out/small_checkpoint/checkpoint
 	@$(RUN) smolvla demos out/demonstrations --recipe config/small_checkpoint.yaml
-	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint
-	@for round in 1 2 3; do \
+	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
+	  --config config/small_checkpoint.yaml
+	@for round in 1 2; do \
 	  rounds="$$rounds out/corrections-$$round"; \
 	  $(RUN) smolvla demos out/corrections-$$round --recipe config/small_checkpoint.yaml \
 	    --policy out/small_checkpoint/checkpoint --seed $$((3 + round))000000 || exit; \
 	  $(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
-	    --corrections $$rounds || exit; \
+	    --corrections $$rounds --config config/small_checkpoint.yaml || exit; \
 	done
 	@[ $$(ls out/recordings 2>/dev/null | wc -l) -ge 100 ] || $(RUN) smolvla eval \
 	  policy:=smolvla_ros.policies.scripted:StillWristPolicy record:=true record_folder:=out/recordings \
 	  record_images:=compressed --episodes 112 --first-seed 600000 --output out/recording --reports out/recording
 	@$(RUN) smolvla dataset convert out/recordings --skip-refused --output out/recorded
 	@$(RUN) python -m smolvla_ros.training.small_checkpoint out/demonstrations out/small_checkpoint \
-	  --corrections out/corrections-1 out/corrections-2 out/corrections-3 --recorded out/recorded
+	  --corrections out/corrections-1 out/corrections-2 --recorded out/recorded --config config/small_checkpoint.yaml
 
 checkpoint: build ## a small randomly initialised SmolVLA in out/checkpoint
 	@$(RUN) smolvla checkpoint init out/checkpoint

@@ -15,9 +15,7 @@ from smolvla_ros.data.errors import mismatch
 
 KEY_FRAME_EVERY = 2
 PIXELS = "yuv420p"
-# Where every second frame is a key frame, what looks ahead, divides blocks or weighs frames takes time and saves no
-# room.
-QUICK = "rc-lookahead=0:mbtree=0:scenecut=0:weightp=0:subme=1:me=dia:partitions=none:8x8dct=0:aq-mode=0"
+QUICK = "rc-lookahead=2:me=dia:partitions=none:8x8dct=0"
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,10 @@ class Codec:
 
 CODECS = {
     "av1": Codec("av1", "libsvtav1", 30, 12, {"svtav1-params": "fast-decode=0"}),  # LeRobot's own settings
-    # Pictures in the order that they are shown in, so that a join by copying keeps every time stamp. With one thread
-    # the same pictures make the same file, with several not always; and who converts many bags has a process a core.
-    "h264": Codec("h264", "libx264", 26, "veryfast", {"bf": "0", "threads": "1", "x264-params": QUICK}),
+    # Pictures in the order that they are shown in, so that a join by copying keeps every time stamp. Where every second
+    # frame is a key frame, looking far ahead and dividing blocks takes time and saves no room. With one thread the same
+    # pictures make the same file, with several not always; and who converts many bags has a process for each core.
+    "h264": Codec("h264", "libx264", 23, "veryfast", {"bf": "0", "threads": "1", "x264-params": QUICK}),
 }
 
 
