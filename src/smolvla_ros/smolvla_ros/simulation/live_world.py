@@ -77,6 +77,8 @@ class LiveWorld:
         self._lock, self._making_renderer = threading.Lock(), threading.Lock()
         self._closing, self._drawing = threading.Event(), threading.Event()
         self._not_drawing = {camera.name for camera in embodiment.cameras}
+        if not self._not_drawing:  # a robot without cameras
+            self._drawing.set()
         self._failure: Exception | None = None
         self._pace = Pace(CONTROL_STEPS * World.timestep_s, time.monotonic())
         self.image_rates = dict.fromkeys((camera.name for camera in embodiment.cameras), 0.0)
