@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from smolvla_ros.model.config import ACTION, STATE, SmolVLAConfig
@@ -21,7 +20,7 @@ from smolvla_ros.model.json_file import read_json, write_json
 from smolvla_ros.model.normalization import EPSILON, Normalizer, Statistics, make_normalizer
 from smolvla_ros.model.relative_actions import FIRST, LAST, RelativeActions
 from smolvla_ros.model.statistics_source import by_owner, named_statistics
-from smolvla_ros.model.tensor_file import read_tensors
+from smolvla_ros.model.tensor_file import read_tensors, write_tensors
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor", "policy_postprocessor"
 NORMALIZER, UNNORMALIZER = "normalizer_processor", "unnormalizer_processor"
@@ -166,7 +165,7 @@ def write_processors(folder: Path, processors: Processors, config: SmolVLAConfig
             entry: dict[str, Any] = {"registry_name": name, "config": settings}
             if name in (NORMALIZER, UNNORMALIZER):
                 entry["state_file"] = f"{file}_step_{index}_{name}.safetensors"
-                save_file(tensors, folder / entry["state_file"])
+                write_tensors(folder / entry["state_file"], tensors)
             entries.append(entry)
         write_json(folder / f"{file}.json", {"name": file, "steps": entries})
 

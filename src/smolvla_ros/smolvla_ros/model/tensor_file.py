@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from smolvla_ros.model.errors import mismatch
@@ -71,6 +72,14 @@ def read_tensors(path: Path, names: Iterable[str] | None = None) -> dict[str, Te
             return {name: file.get_tensor(name) for name in (file.keys() if names is None else names)}
     except (SafetensorError, OSError, ValueError) as error:
         raise mismatch(str(path), "a whole safetensors file", error, BROKEN) from None
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """With the permissions of any new file: safetensors 0.8 gives it those of a temporary one, for its owner alone."""
+    path.touch()
+    permissions = path.stat().st_mode
+    save_file(dict(tensors), path, dict(metadata) if metadata else None)
+    path.chmod(permissions)
 
 
 def _entries(path: Path, header: Mapping[str, Any], data_bytes: int) -> dict[str, StoredTensor]:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from smolvla_ros.model.errors import mismatch
 from smolvla_ros.model.json_file import read_json
 from smolvla_ros.model.old_layout import public_name, statistic_of
-from smolvla_ros.model.tensor_file import BROKEN, StoredTensor, read_headers, read_tensors
+from smolvla_ros.model.tensor_file import BROKEN, StoredTensor, read_headers, read_tensors, write_tensors
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 LM_HEAD = "model.vlm_with_expert.vlm.lm_head.weight"
@@ -120,7 +119,7 @@ def save_weights(model: nn.Module, path: Path, lm_head: Tensor | None = None) ->
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     embeddings = tensors[EMBEDDINGS]
     tensors[LM_HEAD] = (embeddings if lm_head is None else lm_head.to(embeddings.dtype)).clone()
-    save_file(tensors, path, metadata={"format": "pt"})
+    write_tensors(path, tensors, {"format": "pt"})
 
 
 def read_lm_head(weights: Weights) -> Tensor | None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from smolvla_ros.model.adapter import ADAPTER_CONFIG, ADAPTER_WEIGHTS, PREFIX
 from smolvla_ros.model.linear import Linear
 from smolvla_ros.model.smolvla import SmolVLA
+from smolvla_ros.model.tensor_file import write_tensors
 from smolvla_ros.training.draws import generator_of
 from smolvla_ros.training.order import LOW_RANK_STREAM
 
@@ -59,7 +59,7 @@ def save_low_rank(policy: SmolVLA, base: str, rank: int, alpha: float, folder: P
     """PEFT's two files. base: a folder, or a model of the hub, that holds what they change."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{PREFIX}{name}": p.detach().cpu().clone() for name, p in policy.named_parameters() if ".lora_" in name}
-    save_file(tensors, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    write_tensors(folder / ADAPTER_WEIGHTS, tensors, {"format": "pt"})
     config: dict[str, Any] = {
         "peft_type": "LORA",
         "auto_mapping": {

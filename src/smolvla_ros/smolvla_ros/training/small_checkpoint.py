@@ -15,13 +15,13 @@ recipe.json in it tells how it was made.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from torch import nn
@@ -29,6 +29,7 @@ from torch import nn
 from smolvla_ros.data.demonstration_arrays import DemonstrationArrays
 from smolvla_ros.data.embodiment_features import features_of
 from smolvla_ros.data.features import ACTION
+from smolvla_ros.data.info import read_info
 from smolvla_ros.data.whole_file import whole_folder
 from smolvla_ros.embodiment import Embodiment, load_embodiment
 from smolvla_ros.model.checkpoint import SAMPLER_FILE, Checkpoint, load_checkpoint
@@ -88,8 +89,23 @@ def train_small(
     with whole_folder(finished) as folder:
         shutil.copytree(policy / MODEL, folder, dirs_exist_ok=True)
         write_json(folder / SAMPLER_FILE, recipe["sampler"])
-        (folder / RECIPE_FILE).write_text(json.dumps({**recipe, "frames": len(arrays)}, indent=1) + "\n")
+        about = {**recipe, "learned_from": _learned_from(arrays, recorded), "torch": torch.__version__}
+        write_json(folder / RECIPE_FILE, about)
     return finished
+
+
+def _learned_from(arrays: DemonstrationArrays, recorded: Path | None) -> list[dict[str, Any]]:
+    """Demonstrations, each round of corrections, recorded episodes, as far as there are: how much, from which seeds."""
+    found: list[dict[str, Any]] = []
+    for number in range(int(arrays.source[-1]) + 1):
+        seeds = arrays.episode[arrays.source == number]
+        made = f"corrections of round {number}" if number else "demonstrations"
+        about = {"episodes": len(np.unique(seeds)), "frames": len(seeds), "seeds": [int(seeds.min()), int(seeds.max())]}
+        found.append({"made": made, **about})
+    if recorded is not None:
+        info = read_info(recorded)
+        found.append({"made": "recorded episodes", "episodes": info.total_episodes, "frames": info.total_frames})
+    return found
 
 
 def _stage(

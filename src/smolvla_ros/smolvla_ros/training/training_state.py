@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from smolvla_ros.model.json_file import read_json
-from smolvla_ros.model.tensor_file import read_tensors
+from smolvla_ros.model.tensor_file import read_tensors, write_tensors
 from smolvla_ros.training.average import Average
 from smolvla_ros.training.errors import mismatch
 from smolvla_ros.training.settings import DECIDES_THE_COURSE, TrainingSettings, settings_from
@@ -35,14 +34,14 @@ def save_state(
 ) -> None:
     """samples: how many the run is trained on. Types and values are kept exactly."""
     folder.mkdir(parents=True)
-    save_file({name: _plain(parameter) for name, parameter in parameters.items()}, folder / TRAINED_FILE)
+    write_tensors(folder / TRAINED_FILE, {name: _plain(parameter) for name, parameter in parameters.items()})
     moments = {}
     for name, parameter in parameters.items():
         for key, value in optimizer.state[parameter].items():
             moments[f"{name}.{key}"] = _plain(value)
-    save_file(moments, folder / MOMENTS_FILE)
+    write_tensors(folder / MOMENTS_FILE, moments)
     if average:
-        save_file({name: _plain(value) for name, value in average.values.items()}, folder / AVERAGE_FILE)
+        write_tensors(folder / AVERAGE_FILE, {name: _plain(value) for name, value in average.values.items()})
     about = {"samples": samples, "settings": settings.to_json()}
     (folder / SETTINGS_FILE).write_text(json.dumps(about, indent=2) + "\n")
 

@@ -125,6 +125,11 @@ def test_one_tensor_under_two_names_is_refused(folder: Path) -> None:
     assert f"{Q_PROJ}: expected one tensor, found both" in refusal(folder)
 
 
+def test_who_may_read_one_file_of_a_checkpoint_may_read_all(saved: Path) -> None:
+    permissions = {file.stat().st_mode for file in saved.rglob("*") if file.is_file()}
+    assert len(permissions) == 1
+
+
 def test_headers_agree_with_the_tensors(saved: Path) -> None:
     tensors, headers = load_file(saved / WEIGHTS), read_headers(saved / WEIGHTS)
     assert {n: (tuple(t.shape), str(t.dtype)) for n, t in tensors.items()} == {

@@ -49,7 +49,10 @@ def test_the_recipe_makes_a_checkpoint_that_loads_and_tells_how_it_was_made(
     finished = train_small(demonstrations, tmp_path, recipe, ROBOT)
     checkpoint = load_checkpoint(finished)
     assert checkpoint.config.chunk_size == 32
-    assert json.loads((finished / "recipe.json").read_text())["policy"]["seed"] == recipe["policy"]["seed"]
+    about = json.loads((finished / "recipe.json").read_text())
+    assert about["policy"]["seed"] == recipe["policy"]["seed"]
+    frames = len(DemonstrationArrays(demonstrations))
+    assert about["learned_from"] == [{"made": "demonstrations", "episodes": 2, "frames": frames, "seeds": [20, 21]}]
     assert train_small(demonstrations, tmp_path, recipe, ROBOT) == finished  # nothing is left to do, nothing breaks
 
 
@@ -69,6 +72,8 @@ def test_corrections_are_made_where_the_policy_comes_to_and_training_goes_on_wit
     after = load_file(corrected / "model.safetensors")
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert RunFolder(tmp_path / "run" / "corrected-2").last
+    made = [stage["made"] for stage in json.loads((corrected / "recipe.json").read_text())["learned_from"]]
+    assert made == ["demonstrations", "corrections of round 1", "corrections of round 2"]
 
 
 def test_it_ends_with_what_the_recorder_has_recorded_and_changes_the_expert_alone(
@@ -87,6 +92,8 @@ def test_it_ends_with_what_the_recorder_has_recorded_and_changes_the_expert_alon
     assert any("lm_expert" in name for name in changed)
     assert not any(".vlm." in name for name in changed)
     assert load_checkpoint(finished).noise_scale == 0.0
+    about = json.loads((finished / "recipe.json").read_text())
+    assert about["learned_from"][-1] == {"made": "recorded episodes", "episodes": 2, "frames": 60}
     assert train_small(demonstrations, tmp_path, recipe, ROBOT, recorded=recorded) == finished
 
 

@@ -123,16 +123,16 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(
     from smolvla_ros.training import training_state
 
     trainer = make_trainer(steps=4, save_every=2)
-    real, saved = training_state.save_file, []
+    real, saved = training_state.write_tensors, []
 
-    def full(tensors: Any, path: Path) -> None:
+    def full(path: Path, tensors: Any) -> None:
         saved.append(path)
         if len(saved) > 2:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")
-        real(tensors, path)
+        real(path, tensors)
 
-    monkeypatch.setattr(training_state, "save_file", full)
+    monkeypatch.setattr(training_state, "write_tensors", full)
     with pytest.raises(TrainingError, match=r"No space left on device; .*000002 is whole: free some space"):
         trainer.run()
     monkeypatch.undo()
