@@ -1,10 +1,11 @@
 """Whether LeRobot and this project compute the same from the same files, both ways.
 
     python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python [--size tiny|small|full] [--seed N]
+    python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python --checkpoint FOLDER
     python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python --all [NAME ...] [--size ...]
 
-Writes a random checkpoint, runs it here and in LeRobot on the same frames, joints, words and noise, has LeRobot write
-it anew, and runs that here again. Ends with 1 where chunks differ by more than the tolerance.
+Writes a random checkpoint, or takes one that is there, runs it here and in LeRobot on the same frames, joints, words and
+noise, has LeRobot write it anew, and runs that here again. Ends with 1 where chunks differ by more than the tolerance.
 
 With --all, every case of comparison_cases.py (or those whose names contain a given NAME) in float32, and cast to the
 types of published checkpoints; there, both round, so this project's distance from the float32 chunk may be at most
@@ -34,6 +35,7 @@ from smolvla_ros.model.comparison_cases import (
     published_bfloat16,
     sample_of,
 )
+from smolvla_ros.model.errors import CheckpointError
 from smolvla_ros.model.peer_run import PeerError, Sample, batch_of, random_sample, run_here, run_peer
 from smolvla_ros.model.random_checkpoint import BACKBONE_FOLDER, SIZES, random_checkpoint
 
@@ -46,10 +48,12 @@ NEEDED_BYTES = {"tiny": 1 << 30, "small": 1 << 30, "full": 8 << 30}
 MEMORY_FILE = Path("/proc/meminfo")
 
 
-def compare(python: Path, size: str, seed: int, work: Path, threads: int) -> float:
-    """The largest difference of normalised actions, of both directions. Prints each. Raises PeerError."""
-    ours, theirs = work / "ours", work / "theirs"
-    save_checkpoint(random_checkpoint(load_embodiment(), size, seed), ours)
+def compare(python: Path, ours: Path, seed: int, work: Path, threads: int) -> float:
+    """The largest difference of normalised actions, of both directions. Prints each. ours: a checkpoint's folder.
+
+    Raises PeerError, CheckpointError.
+    """
+    theirs = work / "theirs"
     checkpoint = load_checkpoint(ours)
     sample = random_sample(checkpoint, seed)
     peer = run_peer(python, ours, sample, threads, save=theirs)
@@ -58,7 +62,8 @@ def compare(python: Path, size: str, seed: int, work: Path, threads: int) -> flo
     words = here["tokens"].shape[1]
     if not np.array_equal(peer["tokens"][:, :words], here["tokens"]):
         raise PeerError(f"tokens differ: {here['tokens'].tolist()} here, {peer['tokens'].tolist()} in LeRobot")
-    shutil.copytree(ours / BACKBONE_FOLDER, theirs / BACKBONE_FOLDER)
+    if (ours / BACKBONE_FOLDER).is_dir():
+        shutil.copytree(ours / BACKBONE_FOLDER, theirs / BACKBONE_FOLDER)
     again = run_here(load_checkpoint(theirs), sample)
     worst = 0.0
     for title, other in (("our checkpoint, LeRobot and here", peer), ("LeRobot's copy of it, here and here", again)):
@@ -154,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, required=True, help="python of an environment with lerobot 0.6.1")
     parser.add_argument("--size", choices=sorted(SIZES), default="tiny", help="full: 450 million parameters, 8 GB")
+    parser.add_argument("--checkpoint", type=Path, help="the folder of one that is there already, instead")
     parser.add_argument("--all", nargs="*", metavar="NAME", help="every case, or those whose names contain a NAME")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -169,8 +175,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 )
                 print(f"DIFFERENT: {', '.join(failed)}" if failed else "equal")
                 return int(bool(failed))
-            worst = compare(options.peer, options.size, options.seed, Path(work), options.threads)
-        except PeerError as error:
+            ours = options.checkpoint or Path(work, "ours")
+            if not options.checkpoint:
+                save_checkpoint(random_checkpoint(load_embodiment(), options.size, options.seed), ours)
+            worst = compare(options.peer, ours, options.seed, Path(work), options.threads)
+        except (PeerError, CheckpointError) as error:
             print(error, file=sys.stderr)
             return 2
     print("equal" if worst <= options.tolerance else f"DIFFERENT: more than {options.tolerance:g}")

@@ -39,6 +39,13 @@ def test_a_python_that_is_not_there_ends_with_one_clear_line(capsys: pytest.Capt
     assert "/nowhere/python: expected a python with lerobot 0.6.1" in capsys.readouterr().err
 
 
+def test_a_folder_without_a_checkpoint_ends_with_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--peer", "/nowhere/python", "--checkpoint", str(tmp_path)]) == 2
+    assert f"{tmp_path}" in capsys.readouterr().err
+
+
 def test_a_python_without_lerobot_says_what_it_lacks(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(PeerError, match="No module named"):
         run_peer(Path(sys.executable), tmp_path / "checkpoint", random_sample(checkpoint, 0), threads=1)
