@@ -4,8 +4,9 @@
     python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python --checkpoint FOLDER
     python -m smolvla_ros.model.compare_with_lerobot --peer /path/to/python --all [NAME ...] [--size ...]
 
-Writes a random checkpoint, or takes one that is there, runs it here and in LeRobot on the same frames, joints, words and
-noise, has LeRobot write it anew, and runs that here again. Ends with 1 where chunks differ by more than the tolerance.
+Writes a random checkpoint, or takes one that is there, runs it here and in LeRobot on the same frames, joints, words
+and noise, has LeRobot write it anew, and runs that here again. Ends with 1 where chunks differ by more than the
+tolerance.
 
 With --all, every case of comparison_cases.py (or those whose names contain a given NAME) in float32, and cast to the
 types of published checkpoints; there, both round, so this project's distance from the float32 chunk may be at most
