@@ -15,7 +15,7 @@ from smolvla_ros.data.errors import mismatch
 
 KEY_FRAME_EVERY = 2
 PIXELS = "yuv420p"
-QUICK = "rc-lookahead=2:me=dia:partitions=none:8x8dct=0"
+QUICK = "rc-lookahead=0:mbtree=0:scenecut=0:weightp=0:qcomp=1:aq-mode=0:subme=1:me=dia:partitions=none:8x8dct=0"
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,10 @@ class Codec:
 CODECS = {
     "av1": Codec("av1", "libsvtav1", 30, 12, {"svtav1-params": "fast-decode=0"}),  # LeRobot's own settings
     # Pictures in the order that they are shown in, so that a join by copying keeps every time stamp. Where every second
-    # frame is a key frame, looking far ahead and dividing blocks takes time and saves no room. With one thread the same
+    # frame is a key frame, looking ahead, dividing blocks and sharing out bits take time and save no room: files of
+    # x264's own choices at crf 23 are as large, and no nearer to what the camera saw. With one thread the same
     # pictures make the same file, with several not always; and who converts many bags has a process for each core.
-    "h264": Codec("h264", "libx264", 23, "veryfast", {"bf": "0", "threads": "1", "x264-params": QUICK}),
+    "h264": Codec("h264", "libx264", 28, "veryfast", {"bf": "0", "threads": "1", "x264-params": QUICK}),
 }
 
 
