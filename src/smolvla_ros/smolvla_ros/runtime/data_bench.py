@@ -1,7 +1,8 @@
 """`smolvla bench data`: recording beside the running simulator, and bags to a dataset.
 
 record: the whole simulated graph and the recorder for RECORD_S seconds; `dropped` counts by the publishers' own
-sequence numbers, `realtime_factor` is the slower camera's achieved rate over its nominal one, `recorder_cpu` cores.
+sequence numbers, `realtime_factor` is the slower camera's achieved rate over its nominal one, `recorder_cpu` cores;
+`ended` says why, where it was before the RECORD_S were over.
 convert: made bags of 640x480 pictures, one process a core; `cpu_realtime_factor` is seconds recorded over seconds of
 processor time spent on them, times the cores: what a host reaches that does nothing else.
 """
@@ -20,6 +21,7 @@ from smolvla_ros.bags.reader import open_bag
 from smolvla_ros.conversion.bags_to_dataset import commit, convert_bags, look_at, open_or_create
 from smolvla_ros.conversion.episode import Conversion
 from smolvla_ros.embodiment import Embodiment, load_embodiment
+from smolvla_ros.recording.episode_recorder import EndReason
 from smolvla_ros.runtime.graph import parse_arguments
 from smolvla_ros.runtime.session import Session
 
@@ -62,6 +64,7 @@ def _record(folder: Path, images: str) -> dict[str, Any]:
         "duration_s": round(result.duration, 1),
         "messages": result.messages,
         "dropped": result.dropped,
+        "ended": "" if EndReason(result.reason) is EndReason.STOPPED else result.message,
         "realtime_factor": round(min(pictures) / result.duration / rate, 3),
         "recorder_cpu": round(cpu, 3),
         "written_mb_per_s": round(written / 1e6 / result.duration, 1),
