@@ -19,16 +19,16 @@ def test_findings_name_episode_frame_and_remedy_and_end_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arrays = arm_arrays(3, (60, 60))
-    arrays["observation.images.top"][70:100] = arrays["observation.images.top"][70]
+    arrays["observation.images.top"][67:97] = arrays["observation.images.top"][67]
     write_here(tmp_path / "d", arrays, "h264")
     assert main(["dataset", "check", str(tmp_path / "d")]) == 1
     said = capsys.readouterr().out
     assert "episode 1: observation.images.top: expected pictures that change with the arm" in said
-    assert "from frame 10 to 39; `smolvla dataset delete` or `trim` it" in said
+    assert "from frame 7 to 36; `smolvla dataset delete` or `trim` it" in said
     assert "2 episodes, 120 frames: 1 findings" in said
     assert main(["dataset", "check", str(tmp_path / "d"), "--json"]) == 1
     finding = json.loads(capsys.readouterr().out)
-    assert (finding["kind"], finding["episode"], finding["frame"]) == ("frozen", 1, 10)
+    assert (finding["kind"], finding["episode"], finding["frame"]) == ("frozen", 1, 7)
     assert main(["dataset", "check", str(tmp_path / "d"), "--no-pictures"]) == 0
 
 
