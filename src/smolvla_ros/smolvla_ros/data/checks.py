@@ -16,9 +16,9 @@ MOST_RADIANS, MOST_DEGREES, MOST_RANGE = 2 * np.pi, 360.0, 100.0
 RANGE_MARGIN = 5.0
 STATISTICS_TOLERANCE = 1e-3
 STILL_LEVELS, MOVED_SHARE = 20.0, 0.1
-"""Of pictures that differ by less than what coding adds, while a joint moved by more of its range than this. Coding and
-noise of up to 10 levels change a picture that stands by up to 14; a simulated arm that moves by so much in half a second
-changes it by 91 and more."""
+"""Of pictures that differ by less than what coding adds, while a joint moved by more of its range than this. Coding
+and noise of up to 10 levels change a picture that stands by up to 14; a simulated arm that moves by so much in half a
+second changes it by 91 and more."""
 REMEDIES = {
     "frames": "`smolvla dataset repair` leaves out what is lost",
     "frozen": "`smolvla dataset delete` or `trim` it, and check the camera's cable",
