@@ -74,7 +74,7 @@ class LiveWorld:
             self.bus.set(joint.servo_id, "return_delay_time", 0)  # as LeRobot leaves an arm that it has set up
         # until a driver has put torque on for the first time, somebody holds the arm at home
         self._held_by_hand = True
-        self._lock, self._making_renderer = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
         self._closing, self._drawing = threading.Event(), threading.Event()
         self._not_drawing = {camera.name for camera in embodiment.cameras}
         if not self._not_drawing:  # a robot without cameras
@@ -192,5 +192,4 @@ class LiveWorld:
             renderer.close()
 
     def _new_renderer(self, camera: Camera) -> Renderer:
-        with self._making_renderer:
-            return Renderer(self._world, camera.width, camera.height)
+        return Renderer(self._world, camera.width, camera.height)

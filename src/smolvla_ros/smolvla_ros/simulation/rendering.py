@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 
 import mujoco
@@ -12,6 +13,11 @@ from smolvla_ros.simulation.arm_model import COARSE_GROUP, FINE_GROUP
 from smolvla_ros.simulation.world import World
 
 PACKAGES = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
+
+
+_OPENGL = threading.Lock()
+"""Held while OpenGL is at work: Mesa's llvmpipe (seen in 22.3.6) looks at what other contexts draw without a lock of
+its own, and two threads that draw at once end the process sooner or later."""
 
 
 class NoRenderer(RuntimeError):
@@ -27,25 +33,27 @@ def intrinsics(fovy_deg: float, width: int, height: int) -> np.ndarray:
 class Renderer:
     """Draws one size of image. `fine` is for videos: shadows, four samples a pixel, every face; sensors do without.
 
-    Use it in the thread that made it: an OpenGL context belongs to one thread.
+    Use it in the thread that made it: an OpenGL context belongs to one thread. Those of several threads draw in turn.
     """
 
     def __init__(self, world: World, width: int, height: int, fine: bool = False) -> None:
         if os.environ["MUJOCO_GL"] == "disable":
             raise NoRenderer(f"the simulator's cameras need EGL, which is not installed: {PACKAGES}")
         self.model, self._data = world.model, mujoco.MjData(world.model)
-        samples, shadows = self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize
-        if not fine:
-            self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize = 0, 0
-        try:
-            self._renderer = mujoco.Renderer(self.model, height, width)
-        except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
-            raise NoRenderer(
-                f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error}"
-                f" Without a GPU they need Mesa: {PACKAGES}"
-            ) from error
-        finally:
-            self.model.vis.quality.offsamples, self.model.vis.quality.shadowsize = samples, shadows
+        quality = self.model.vis.quality
+        with _OPENGL:
+            samples, shadows = quality.offsamples, quality.shadowsize
+            if not fine:
+                quality.offsamples, quality.shadowsize = 0, 0
+            try:
+                self._renderer = mujoco.Renderer(self.model, height, width)
+            except Exception as error:  # MuJoCo raises whatever its OpenGL loader raises
+                raise NoRenderer(
+                    f"the simulator's cameras cannot draw with MUJOCO_GL={os.environ['MUJOCO_GL']}: {error}"
+                    f" Without a GPU they need Mesa: {PACKAGES}"
+                ) from error
+            finally:
+                quality.offsamples, quality.shadowsize = samples, shadows
         self._fine = fine
         self._seen = mujoco.MjvOption()
         self._seen.geomgroup[FINE_GROUP], self._seen.geomgroup[COARSE_GROUP] = fine, not fine
@@ -62,7 +70,8 @@ class Renderer:
         """(height, width, 3) uint8 RGB, a fresh array."""
         self._renderer.update_scene(self._data, camera, self._seen)
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._fine
-        return self._renderer.render()
+        with _OPENGL:
+            return self._renderer.render()
 
     def body_positions(self, names: Sequence[str]) -> np.ndarray:
         """Where bodies are in the state to draw: (n, 3) in m, world frame."""
@@ -78,4 +87,5 @@ class Renderer:
         return (rays @ intrinsics(fovy_deg, self._renderer.width, self._renderer.height).T)[:, :2]
 
     def close(self) -> None:
-        self._renderer.close()
+        with _OPENGL:
+            self._renderer.close()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -76,6 +78,36 @@ try:
 except NoRenderer as error:
     print(error)
 """
+
+
+def test_threads_that_draw_at_once_enter_opengl_in_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mesa 22.3 ends a process, now and then, in which they do not."""
+    render, inside, most = mujoco.Renderer.render, [], []
+
+    def watched(self: mujoco.Renderer) -> np.ndarray:
+        inside.append(self)
+        most.append(len(inside))
+        time.sleep(0.002)  # the others come meanwhile
+        image = render(self)
+        inside.remove(self)
+        return image
+
+    monkeypatch.setattr(mujoco.Renderer, "render", watched)
+    shapes = []
+
+    def draw(camera: str) -> None:
+        renderer = Renderer(world, 96, 72)
+        renderer.take_state(world.data.qpos)
+        shapes.extend(renderer.draw(camera).shape for _ in range(20))
+        renderer.close()
+
+    threads = [threading.Thread(target=draw, args=(camera,)) for camera in ("top", "wrist", "top")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shapes == [(72, 96, 3)] * 60
+    assert set(most) == {1}
 
 
 @pytest.mark.parametrize("missing", ["loader", "driver"])
