@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from smolvla_ros.commands.run import NodeDied, give_task, label_episode, say
+from smolvla_ros.commands.run import NodeDied, deaths_told, give_task, label_episode, say
 from smolvla_ros.policies.registry import SCRIPTED
 from smolvla_ros.runtime.failures import Failure, failure_of, failure_sheet
 from smolvla_ros.runtime.graph import ArgumentError, parse_arguments
@@ -75,7 +75,7 @@ class Stage(Protocol):
     """Where a task is done."""
 
     def instructions(self, seed: int) -> list[str]:
-        """Sets the scene; what can be asked for in it."""
+        """Sets the scene; what can be asked for in it. Raises NodeDied."""
 
     def run(self, seed: int, instruction: str) -> tuple[TaskOutcome, Recording]:
         """Raises NodeDied."""
@@ -89,7 +89,8 @@ class GraphStage:
         self._recorded = recorded
 
     def instructions(self, seed: int) -> list[str]:
-        return self._session.operator.reset_scene(seed, self._task)
+        with deaths_told(self._session):
+            return self._session.operator.reset_scene(seed, self._task)
 
     def run(self, _seed: int, instruction: str) -> tuple[TaskOutcome, Recording]:
         recording = self._session.operator.new_recording()
@@ -137,11 +138,11 @@ def evaluate(options: argparse.Namespace) -> int:
     stage_of = _process_stage if options.in_process else _graph_stage
     with stage_of(arguments, options) as stage:
         for seed in range(options.first_seed, options.first_seed + options.episodes):
-            offered = stage.instructions(seed)
-            instruction = arguments["instruction"] or offered[seed % len(offered)]
-            if options.rephrased:
-                instruction = _rephrased(instruction, seed)
             try:
+                offered = stage.instructions(seed)
+                instruction = arguments["instruction"] or offered[seed % len(offered)]
+                if options.rephrased:
+                    instruction = _rephrased(instruction, seed)
                 outcome, recording = stage.run(seed, instruction)
             except NodeDied as death:
                 say(f"{death}; {len(rows)} of {options.episodes} episodes were done")

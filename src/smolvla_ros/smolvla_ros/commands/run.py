@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,19 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+@contextmanager
+def deaths_told(session: Session) -> Iterator[None]:
+    """Raises NodeDied where a node has ended meanwhile, also in the place of what failed because of that."""
+    try:
+        yield
+    except OperatorError:
+        if deaths := session.nodes.deaths():
+            raise NodeDied(deaths) from None
+        raise
+    if deaths := session.nodes.deaths():
+        raise NodeDied(deaths)
+
+
 def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOutcome:
     """Runs one task to its end, showing progress. Raises NodeDied."""
     from smolvla_ros.nodes.operator import mode_name
@@ -113,7 +128,8 @@ def give_task(session: Session, instruction: str, time_limit_s: float) -> TaskOu
         return True
 
     try:
-        return session.operator.run_task(instruction, time_limit_s, session.simulated, on_progress)
+        with deaths_told(session):
+            return session.operator.run_task(instruction, time_limit_s, session.simulated, on_progress)
     finally:
         line.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 import threading
@@ -28,8 +29,9 @@ def run_node(
     """Makes the node and spins it until SIGINT or SIGTERM; its `close`, where it has one, is called at the end.
 
     An error of `operator_errors` ends the process with code 2 and the error's message; so does a managed node that
-    should start by itself and cannot.
+    should start by itself and cannot. Where a library crashes, the log gets the threads' stacks.
     """
+    faulthandler.enable()
     rclpy.init(signal_handler_options=rclpy.SignalHandlerOptions.NO)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)

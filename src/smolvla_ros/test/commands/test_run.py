@@ -23,14 +23,16 @@ INSTRUCTION = "instruction:=put the red cube in the blue box"
 
 
 class SmolvlaRun:
-    """`smolvla run` as a child in a ROS domain of its own; its output is read line by line."""
+    """`smolvla run`, or eval, as a child in a ROS domain of its own; its output is read line by line."""
 
-    def __init__(self, folder: Path, domain: int, *words: str) -> None:
+    def __init__(self, folder: Path, domain: int, *words: str, command: str = "run") -> None:
         self.folder = folder
         self.lines: list[str] = []
-        options = ["--no-video", "--output", str(folder / "out"), "--reports", str(folder / "reports")]
+        options = ["--output", str(folder / "out"), "--reports", str(folder / "reports")]
+        if command == "run":
+            options.append("--no-video")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "smolvla_ros.cli", "run", *options, *words],
+            [sys.executable, "-m", "smolvla_ros.cli", command, *options, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -77,8 +79,8 @@ class SmolvlaRun:
 def start(tmp_path: Path, ros_domain: int) -> Iterator:
     runs: list[SmolvlaRun] = []
 
-    def start_run(*words: str) -> SmolvlaRun:
-        runs.append(SmolvlaRun(tmp_path, ros_domain, *words))
+    def start_run(*words: str, command: str = "run") -> SmolvlaRun:
+        runs.append(SmolvlaRun(tmp_path, ros_domain, *words, command=command))
         return runs[-1]
 
     yield start_run
@@ -145,6 +147,17 @@ def test_a_killed_simulator_is_told(start) -> None:
     kill(run, "simulator")
     assert run.finish() == 1
     assert "no joint states come any more" in run.output
+
+
+def test_a_simulator_that_dies_between_two_tasks_is_told_and_is_no_failure_of_the_policy(start) -> None:
+    run = start("policy:=scripted", "--episodes", "3", command="eval")
+    run.wait_for("seed 1000: .*: done; 1/1")
+    children = Path(f"/proc/{run.child.pid}/task/{run.child.pid}/children").read_text().split()
+    (simulator,) = [pid for pid in children if "simulator" in Path(f"/proc/{pid}/comm").read_text()]
+    os.kill(int(simulator), signal.SIGSEGV)
+    assert run.finish() == 1
+    assert "node simulator was killed by SIGSEGV; 1 of 3 episodes were done" in run.output
+    assert "NOT done" not in run.output
 
 
 def test_an_instruction_that_the_policy_does_not_know_is_refused_with_what_it_knows(start) -> None:
