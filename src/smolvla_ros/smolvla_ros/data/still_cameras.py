@@ -22,8 +22,8 @@ FROZEN_S = 0.5
 PIXEL_STEP = 4
 CHANGED_SHARE, CHANGED_BYTES = 0.03, 300
 """Of the key frame before, and at least: more than a picture like the one before takes. Of 640 x 480 with noise of up
-to 10 levels x264 gives that one at most 0.018 of the key frame and 170 bytes, SVT-AV1 less; an arm that moves takes
-0.16 at the median. Where the share is too high, more pictures are looked at than need be, and nothing is missed."""
+to 10 levels x264 gives that one at most 0.018 of the key frame and 170 bytes; a simulated arm that moves takes 0.16
+at the median. Where the share is too high, more pictures are looked at than need be, and nothing is missed."""
 
 
 def joint_speeds(dataset: Dataset) -> np.ndarray:

@@ -16,8 +16,8 @@ PACKAGES = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
 
 
 _OPENGL = threading.Lock()
-"""Held while OpenGL is at work: Mesa's llvmpipe (seen in 22.3.6) looks at what other contexts draw without a lock of
-its own, and two threads that draw at once end the process sooner or later."""
+"""Held while OpenGL is at work: where threads draw at once, each in a context of its own, Mesa's software renderer
+(seen in 22.3.6) ends the process now and then."""
 
 
 class NoRenderer(RuntimeError):

@@ -158,6 +158,7 @@ def test_a_simulator_that_dies_between_two_tasks_is_told_and_is_no_failure_of_th
     assert run.finish() == 1
     assert "node simulator was killed by SIGSEGV; 1 of 3 episodes were done" in run.output
     assert "NOT done" not in run.output
+    assert "Fatal Python error: Segmentation fault" in (run.folder / "out/logs/simulator.log").read_text()
 
 
 def test_an_instruction_that_the_policy_does_not_know_is_refused_with_what_it_knows(start) -> None:
