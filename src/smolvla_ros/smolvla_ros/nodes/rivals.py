@@ -9,12 +9,15 @@ from typing import TypeAlias
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 Motion: TypeAlias = JointTrajectory | Float64MultiArray
 # longer than a message of our own takes to come back to us
 REMEMBERED = 128
+# rmw_dds_common's names for a publisher that is known before its node is, and for one without a node
+NAMELESS = {"_NODE_NAME_UNKNOWN_", "_CREATED_BY_BARE_DDS_APP_"}
 
 
 class Rivals:
@@ -30,9 +33,11 @@ class Rivals:
         self._sent.append(_mark(message))
 
     def names(self) -> str:
-        """The other nodes that publish the controller's topic, a second one of this name too; "" for none."""
-        infos = self._node.get_publishers_info_by_topic(self._publisher.topic_name)
-        names = sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos)
+        """The other nodes that publish the controller's topic, a second one of this name too; "" for none.
+
+        A publisher counts before its node's name has come.
+        """
+        names = sorted(map(_name, self._node.get_publishers_info_by_topic(self._publisher.topic_name)))
         if (own := self._node.get_fully_qualified_name()) in names:
             names.remove(own)
         return ", ".join(names)
@@ -40,6 +45,12 @@ class Rivals:
     def _on_message(self, message: Motion) -> None:
         if _mark(message) not in self._sent:
             self._on_foreign()
+
+
+def _name(info: TopicEndpointInfo) -> str:
+    if info.node_name in NAMELESS:
+        return "a publisher of a node whose name is not known"
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}"
 
 
 def _mark(message: Motion) -> tuple[float, ...]:

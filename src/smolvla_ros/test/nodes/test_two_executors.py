@@ -19,17 +19,22 @@ def test_a_second_executor_is_told_of_and_takes_no_task_and_the_first_goes_on_on
     arm.give(time_limit_s=600.0)
     arm.wait_mode(ExecutorState.MODE_RUNNING)
     graph.start("executor", second=True)
-    state = graph.wait(lambda: next((s for s in arm.states if s.reason.startswith("two masters")), None))
+    reason = "two masters: expected nobody else to send trajectories, found /executor_2: stop one"
+    state = graph.wait(lambda: next((s for s in arm.states if s.reason == reason), None))
     assert state.mode == ExecutorState.MODE_FAULT
-    assert state.reason == "two masters: expected nobody else to send trajectories, found /executor_2: stop one"
     graph.wait(lambda: "the arm holds: two masters" in graph.log("executor"))
     count = len(arm.trajectories)
-    # both have the action under one name, so both are asked
-    handle, _ = arm.give("another task")
-    assert not handle.accepted
+    told_by_the_second = f"nobody else to send trajectories to {TOPIC}, found /executor\n"
+
+    def told() -> bool:
+        """Both have the action under one name, so both are asked; the second may not know the first's name at once."""
+        handle, _ = arm.give("another task")
+        assert not handle.accepted
+        return told_by_the_second in graph.log("executor_2")
+
+    graph.wait(told)
     graph.wait(lambda: "found /executor_2" in graph.log("executor").split("run_task:")[-1])
-    graph.wait(lambda: f"nobody else to send trajectories to {TOPIC}, found /executor\n" in graph.log("executor_2"))
-    graph.wait(lambda: int(arm.diagnosed("goals_refused") or 0) == 1)
+    graph.wait(lambda: int(arm.diagnosed("goals_refused") or 0) >= 1)
     assert len(arm.trajectories) == count
     graph.stop("executor_2", signal.SIGKILL)
     arm.wait_mode(ExecutorState.MODE_RUNNING)
