@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
+
+from smolvla_ros.runtime.interrupt import interrupting
 
 COMMANDS = (
     "run",
@@ -64,12 +67,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
+    """The exit code; 128 and the signal's number where SIGINT or SIGTERM ended it."""
     try:
-        options = make_parser().parse_args(words)
-        return options.command(options)
-    except KeyboardInterrupt:
+        with interrupting():
+            options = make_parser().parse_args(words)
+            return options.command(options)
+    except KeyboardInterrupt as interrupt:
         print("smolvla: interrupted", file=sys.stderr)
-        return 130
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except operator_errors() as error:
         print(f"smolvla: {error}", file=sys.stderr)
         return 2

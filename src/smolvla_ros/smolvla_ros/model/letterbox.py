@@ -45,4 +45,5 @@ def _between(length: int, wanted: int, like: Tensor) -> tuple[Tensor, Tensor, Te
 
 def frame_to_tensor(frame: np.ndarray) -> Tensor:
     """A camera's (height, width, 3) uint8 RGB to (1, 3, height, width) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float().div_(255.0)
+    writable = np.require(frame, requirements=("C", "W"))  # a bag's pictures are not, of which torch warns
+    return torch.from_numpy(writable).permute(2, 0, 1)[None].float().div_(255.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,18 @@ def test_frame_to_tensor_scales_and_moves_channels() -> None:
     tensor = frame_to_tensor(frame[:, ::-1])  # not contiguous, as a flipped camera's is
     assert tensor.shape == (1, 3, 4, 6)
     assert tensor[0, :, 1, 3].tolist() == pytest.approx([1.0, 0.2, 0.0])
+
+
+def test_a_frame_that_may_not_be_written_is_taken_without_a_warning() -> None:
+    frame = np.zeros((4, 6, 3), dtype=np.uint8)
+    frame.flags.writeable = False  # as a bag's are
+    torch.set_warn_always(True)  # else once in a process
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            frame_to_tensor(frame)
+    finally:
+        torch.set_warn_always(False)
 
 
 @pytest.mark.parametrize("mode", ["MEAN_STD", "MIN_MAX", "QUANTILES", "QUANTILE10", "IDENTITY"])

@@ -1,5 +1,13 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 import pytest
 from smolvla_ros.cli import main
@@ -120,6 +128,34 @@ def test_several_processes_make_the_same_demonstrations_as_one(tmp_path, monkeyp
     one, two = (DemonstrationArrays(tmp_path / count).rows([0, 20]) for count in ("1", "2"))
     for name in FIELDS:
         np.testing.assert_array_equal(one[name], two[name])
+
+
+def of_group(group: int) -> int:
+    """How many processes of it are alive."""
+    count = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, _parent, own_group = file.read_text().rpartition(")")[2].split()[:3]
+            count += int(own_group) == group and state != "Z"
+    return count
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_sigterm_leaves_no_process_behind(tmp_path) -> None:
+    words = ["-m", "smolvla_ros.cli", "demos", str(tmp_path), "--side", "32", "--processes", "2"]
+    command = subprocess.Popen([sys.executable, *words], start_new_session=True, stderr=subprocess.PIPE, text=True)
+    until(lambda: of_group(command.pid) > 3)  # the command, two that draw and what Python keeps its semaphores by
+    time.sleep(1.0)  # while one is being started, it would say on its own that this was broken off
+    command.terminate()
+    assert "smolvla: interrupted" in command.communicate(timeout=60)[1].splitlines()
+    assert command.returncode == 128 + signal.SIGTERM
+    until(lambda: of_group(command.pid) == 0)
 
 
 def test_a_folder_without_demonstrations_is_refused(tmp_path) -> None:
