@@ -22,6 +22,7 @@ from smolvla_ros.execution.timeline import ChunkRejected
 from smolvla_ros.nodes.conversions import image_array, joint_positions, point_times, row_times, rows_array, seconds
 from smolvla_ros.nodes.newest import Newest
 from smolvla_ros.nodes.operator import mode_name
+from smolvla_ros.runtime.interrupt import uninterrupted
 from smolvla_ros.simulation.arm import arm_of
 
 IMAGE_PERIOD_S, JOINT_PERIOD_S = 0.1, 1 / 30
@@ -124,7 +125,8 @@ def show(embodiment: Embodiment, view: View, namespace: str, duration_s: float, 
     end_s = time.monotonic() + duration_s if duration_s else float("inf")
     try:
         while time.monotonic() < end_s:
-            executor.spin_once(timeout_sec=LISTEN_S)
+            with uninterrupted():
+                executor.spin_once(timeout_sec=LISTEN_S)
     except KeyboardInterrupt:
         say("stopping")
     finally:

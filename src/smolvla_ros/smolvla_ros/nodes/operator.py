@@ -23,6 +23,7 @@ from smolvla_msgs.srv import EvaluateTask, FinishTask, LabelEpisode, ResetScene
 from smolvla_ros.embodiment import Embodiment
 from smolvla_ros.nodes.conversions import duration_message, joint_positions, object_poses, rows_array, seconds
 from smolvla_ros.runtime.errors import OperatorError
+from smolvla_ros.runtime.interrupt import uninterrupted
 from smolvla_ros.runtime.recording import RETREAT_S, QueueSample, RecordedChunk, Recording, TaskOutcome
 
 JUDGE_PERIOD_S = 0.25
@@ -88,7 +89,8 @@ class Operator(Node):
         """Takes in what arrives for so long."""
         end = time.monotonic() + duration_s
         while (left := end - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+            with uninterrupted():
+                self._executor.spin_once(timeout_sec=left)
 
     def other_nodes(self, names: tuple[str, ...]) -> list[str]:
         """Those of `names` that are on this ROS domain already."""

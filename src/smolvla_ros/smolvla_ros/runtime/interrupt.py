@@ -12,7 +12,7 @@ from typing import NoReturn
 
 @contextmanager
 def told_to_stop() -> Iterator[threading.Event]:
-    """An event, for loops that spin a node: inside of rclpy a KeyboardInterrupt may be lost or become another error."""
+    """An event, for loops that end when they are told to."""
     told = threading.Event()
     with _handled(lambda *_: told.set(), signal.SIGINT, signal.SIGTERM):
         yield told
@@ -23,6 +23,22 @@ def interrupting() -> Iterator[None]:
     """SIGTERM is a KeyboardInterrupt too, with the signal's number: what a command began, workers too, ends with it."""
     with _handled(_interrupt, signal.SIGTERM):
         yield
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What comes meanwhile comes at the end: inside of rclpy a KeyboardInterrupt may be lost, or become another error.
+
+    For the main thread, which is the one that signals interrupt; elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    with _handled(lambda number, _frame: came.append(number), signal.SIGINT, signal.SIGTERM):
+        yield
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 @contextmanager
