@@ -104,13 +104,19 @@ def say(text: str) -> None:
 
 @contextmanager
 def deaths_told(session: Session) -> Iterator[None]:
-    """Raises NodeDied where a node has ended meanwhile, also in the place of what failed because of that."""
+    """Raises NodeDied where a node has ended meanwhile, also in the place of what failed because of that.
+
+    No answer is waited for once one has.
+    """
+    session.operator.in_vain = session.nodes.some_death_untold
     try:
         yield
     except OperatorError:
         if deaths := session.nodes.deaths():
             raise NodeDied(deaths) from None
         raise
+    finally:
+        session.operator.in_vain = lambda: False
     if deaths := session.nodes.deaths():
         raise NodeDied(deaths)
 

@@ -55,6 +55,7 @@ class Operator(Node):
         self.recording = Recording(embodiment.wire_names)
         self.state: ExecutorState | None = None
         self.scene: SceneState | None = None
+        self.in_vain: Callable[[], bool] = lambda: False  # whether to wait no longer for an answer
         self._word = ""
         self._recorder = "no /diagnostics of it"
         self._executor = SingleThreadedExecutor()
@@ -222,17 +223,19 @@ class Operator(Node):
         return bool(word.done) if word.understood else None
 
     def _call(self, client: Any, request: Any, name: str, timeout_s: float = 5.0) -> Any:
-        if not client.wait_for_service(timeout_sec=timeout_s):
-            raise OperatorError(f"no service {name}")
+        self._until(client.service_is_ready, timeout_s, f"no service {name}")
         return self._wait(client.call_async(request), timeout_s, name)
 
     def _wait(self, future: Any, timeout_s: float, name: str) -> Any:
-        end = time.monotonic() + timeout_s
-        while not future.done():
-            if time.monotonic() > end:
-                raise OperatorError(f"{name} did not answer within {timeout_s:g} s")
-            self.listen(0.02)
+        self._until(future.done, timeout_s, f"{name} did not answer within {timeout_s:g} s")
         return future.result()
+
+    def _until(self, condition: Callable[[], bool], timeout_s: float, complaint: str) -> None:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end or self.in_vain():
+                raise OperatorError(complaint)
+            self.listen(0.02)
 
     def _on_joint_state(self, message: JointState) -> None:
         positions = joint_positions(message, self.recording.joint_names)

@@ -85,6 +85,10 @@ class NodeProcesses:
         """Process ids of the nodes that are alive."""
         return {name: child.pid for name, child in self._children.items() if child.poll() is None}
 
+    def some_death_untold(self) -> bool:
+        """Whether `deaths` would tell of one."""
+        return any(child.poll() is not None for name, child in self._children.items() if name not in self._reported)
+
     def deaths(self) -> list[NodeDeath]:
         """Nodes that ended since the last call."""
         news = []

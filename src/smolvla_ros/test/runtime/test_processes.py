@@ -38,9 +38,10 @@ def test_a_killed_node_is_reported_once_by_its_signal(workspace: Path) -> None:
     pid = nodes.start(NodeSpec("pack", "waits", "arm", {"x": 1}))
     assert nodes.deaths() == []
     os.kill(pid, signal.SIGKILL)
-    deaths = []
-    assert wait_until(lambda: bool(deaths), 5.0, lambda: deaths.extend(nodes.deaths()))
+    assert wait_until(nodes.some_death_untold, 5.0, lambda: None)
+    deaths = nodes.deaths()
     assert str(deaths[0]) == "node arm was killed by SIGKILL"
+    assert not nodes.some_death_untold()
     assert nodes.deaths() == []
     nodes.stop()
 
