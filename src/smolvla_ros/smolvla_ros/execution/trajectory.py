@@ -91,7 +91,7 @@ def stop_from(start_s: float, position: np.ndarray, velocity: np.ndarray, limits
     room = np.clip(np.where(velocity > 0, limits.upper - position, position - limits.lower), 0.0, None)
     gently_s, roomy_s = speed / limits.acceleration, 2 * room / np.maximum(speed, AT_REST_RAD_S)
     # in whole ticks, on the safe side: knots that are close fall together, or a cubic between them would jerk
-    ticks = np.where(gently_s < roomy_s, np.ceil(gently_s / BRAKE_TICK_S), np.floor(roomy_s / BRAKE_TICK_S))
+    ticks = np.minimum(np.ceil(gently_s / BRAKE_TICK_S), np.floor(roomy_s / BRAKE_TICK_S))
     brake_s = BRAKE_TICK_S * np.maximum(ticks, 1.0)
     rest = position + 0.5 * velocity * brake_s
     inside = np.clip(rest, limits.lower, limits.upper) - rest

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from smolvla_ros.embodiment import load_embodiment
 from smolvla_ros.execution.safety import MotionLimits
-from smolvla_ros.execution.trajectory import Trajectory, stop_from, through_rows
+from smolvla_ros.execution.trajectory import BRAKE_TICK_S, Trajectory, stop_from, through_rows
 
 LIMITS = MotionLimits.of(load_embodiment())
 HOME = load_embodiment().home_rad
@@ -71,7 +71,12 @@ def test_one_row_is_enough() -> None:
     np.testing.assert_array_equal(trajectory.velocities[-1], REST)
 
 
-@given(arrays(float, 6, elements=st.floats(0, 1)), arrays(float, 6, elements=st.floats(-1, 1)))
+near_zero = st.floats(0, 9).map(lambda exponent: 10**-exponent)
+shares = st.floats(0, 1) | near_zero | near_zero.map(lambda share: 1 - share)
+
+
+@given(arrays(float, 6, elements=shares), arrays(float, 6, elements=shares | shares.map(lambda share: -share)))
+@example(np.array([0.99999, 0, 0.99999, 0, 0, 0]), np.full(6, 0.9921875))
 def test_a_hold_stops_every_joint_inside_the_limits(share: np.ndarray, speed: np.ndarray) -> None:
     """From any state that the filter lets through: one that leaves room to brake."""
     position = np.clip(LIMITS.lower + share * (LIMITS.upper - LIMITS.lower), LIMITS.lower, LIMITS.upper)
@@ -82,11 +87,14 @@ def test_a_hold_stops_every_joint_inside_the_limits(share: np.ndarray, speed: np
     np.testing.assert_allclose(positions[0], position)
     np.testing.assert_allclose(velocities[0], velocity)
     np.testing.assert_array_equal(hold.velocities[-1], REST)
-    assert np.all(positions >= LIMITS.lower - 1e-4)
-    assert np.all(positions <= LIMITS.upper + 1e-4)
+    assert np.all(positions >= LIMITS.lower - 1e-6)
+    assert np.all(positions <= LIMITS.upper + 1e-6)
     assert np.all(positions[-1] >= LIMITS.lower)
     assert np.all(positions[-1] <= LIMITS.upper)
-    assert np.all(np.abs(np.diff(velocities, axis=0)) / dt <= 1.2 * LIMITS.acceleration)
+    # whole ticks: where the room is just enough, the last one begun may not be there
+    ticks = np.abs(velocity) / LIMITS.acceleration / BRAKE_TICK_S
+    hardest = LIMITS.acceleration * np.maximum(1.0, ticks / np.maximum(np.floor(ticks * (1 - 1e-6)), 1.0))
+    assert np.all(np.abs(np.diff(velocities, axis=0)) / dt <= 1.001 * hardest)
     assert hold.end_s - 5.0 < 0.2
     assert np.all(np.diff(hold.times_s) >= 0.9e-4)
 
