@@ -12,10 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from smolvla_ros.commands.evaluate import wilson_interval
+from smolvla_ros.commands.run import NodeDied, deaths_told
+from smolvla_ros.runtime.errors import OperatorError
 
 from so100_hardware import Bus
 
@@ -159,6 +162,23 @@ def test_a_simulator_that_dies_between_two_tasks_is_told_and_is_no_failure_of_th
     assert "node simulator was killed by SIGSEGV; 1 of 3 episodes were done" in run.output
     assert "NOT done" not in run.output
     assert "Fatal Python error: Segmentation fault" in (run.folder / "out/logs/simulator.log").read_text()
+
+
+def test_no_answer_is_waited_for_once_a_node_is_dead_and_a_call_that_fails_then_is_its_death() -> None:
+    dead: list[str] = []
+    nodes = SimpleNamespace(some_death_untold=lambda: bool(dead), deaths=lambda: dead)
+    session = SimpleNamespace(operator=SimpleNamespace(), nodes=nodes)
+
+    def call() -> None:
+        with deaths_told(session):
+            assert not session.operator.in_vain()
+            dead.append("node simulator was killed")
+            assert session.operator.in_vain()
+            raise OperatorError("no service /simulator/reset")
+
+    with pytest.raises(NodeDied, match="simulator was killed"):
+        call()
+    assert not session.operator.in_vain()  # the rest may go on
 
 
 def test_an_instruction_that_the_policy_does_not_know_is_refused_with_what_it_knows(start) -> None:
